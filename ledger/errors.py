@@ -107,9 +107,7 @@ class Refused(Exception):
     `event_id` the event's own id, where there is one.
     """
 
-    def __init__(
-        self, code: str, message: str, line: int | None = None, event_id: str | None = None
-    ) -> None:
+    def __init__(self, code: str, message: str, line: int | None = None, event_id: str | None = None) -> None:
         assert code in EXIT_STATUS, code
         self.code = code
         self.message = message
@@ -123,9 +121,7 @@ class Refused(Exception):
 
     def at(self, line: int | None = None, event_id: str | None = None) -> Refused:
         """The same refusal, told where in the input it arose."""
-        return Refused(
-            self.code, self.message, self.line or line, self.event_id or event_id
-        )
+        return Refused(self.code, self.message, self.line or line, self.event_id or event_id)
 
     def __str__(self) -> str:
         where = [f"line {self.line}"] if self.line is not None else []

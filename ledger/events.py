@@ -27,9 +27,7 @@ Plan = Literal["connect", "open", "private"]
 Option = Literal["personalised_update", "recette"]
 Environment = Literal["production", "recette"]
 Effect = Literal["no_access", "no_login", "partial_users", "degraded"]
-Ground = Literal[
-    "force_majeure", "customer_equipment", "outside_service_scope", "emergency_maintenance"
-]
+Ground = Literal["force_majeure", "customer_equipment", "outside_service_scope", "emergency_maintenance"]
 MaintenanceKind = Literal["planned", "emergency"]
 Scope = Literal["client_data", "office_documents"]
 Tier = Literal["daily", "weekly", "monthly"]

@@ -1,0 +1,220 @@
+"""What one event may say by itself: whole seconds, intervals that go forward, evidence, no personal data.
+
+These checks need no history and hold for a new event and for a correction's payload alike; what may
+follow what is `order.py`. Each raises `Refused` with its own code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from ledger import events as e
+from ledger.errors import Refused
+from ledger.events import Event
+
+SKEW = timedelta(seconds=5)  # how far a reporter's clock may be ahead of the ledger's
+PLANS = frozenset(  # instants that speak of what is to come, so may lie after the recording
+    {"planned_start", "planned_end", "effective_from", "service_start"}
+)
+EVIDENCE = re.compile(r"^(sha256:[0-9a-f]{64}|[a-z][a-z0-9+.-]*://[^\s\x00-\x1f]{1,500})$")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+Patterns = tuple[tuple[str, re.Pattern[str]], ...]
+PERSONAL: Patterns = (
+    ("an e-mail address", re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")),
+    ("a telephone number", re.compile(r"(?<![\w.:/-])(?:\+|00)\d{1,3}(?:[ .()-]?\d){8,12}(?![\w])")),
+    ("a telephone number", re.compile(r"(?<![\w.:/-])0[1-9](?:[ .-]?\d\d){4}(?![\w])")),
+    (
+        "a social security number",
+        re.compile(r"(?<!\w)[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3}(?: ?\d\d)?(?!\w)"),
+    ),
+    ("a bank account number", re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){3,7}(?: ?[0-9A-Z]{1,3})?(?!\w)")),
+)
+# event, earlier instant, later instant, whether the later must be strictly after
+INTERVALS: tuple[tuple[type[Event], str, str, bool], ...] = (
+    (e.OutageClaimed, "from_", "to", True),
+    (e.ExclusionClaimed, "from_", "to", True),
+    (e.MaintenanceAnnounced, "planned_start", "planned_end", True),
+    (e.MaintenanceRescheduled, "planned_start", "planned_end", True),
+    (e.MaintenanceAnnounced, "published_at", "planned_start", False),
+    (e.MaintenanceRescheduled, "published_at", "planned_start", False),
+    (e.BackupCompleted, "started_at", "completed_at", False),
+    (e.BackupFailed, "started_at", "failed_at", False),
+    (e.InvoiceIssued, "period_first", "period_last", False),
+)
+NEEDS_EVIDENCE: frozenset[type[Event]] = frozenset({e.ExclusionClaimed, e.SupportRequestExcluded})
+NEEDS_REASON: frozenset[type[Event]] = frozenset(
+    {e.Corrected, e.Retracted, e.RestoreRefused, e.SupportRequestExcluded, e.ExclusionContested}
+)
+
+
+def _fields_of(marker: str) -> dict[type[Event], tuple[str, ...]]:
+    found: dict[type[Event], tuple[str, ...]] = {}
+    for kind in e.VOCABULARY.values():
+        fields = msgspec.structs.fields(kind)
+        found[kind] = tuple(f.name for f in fields if marker in str(f.type))
+    return found
+
+
+INSTANTS = _fields_of("datetime.datetime")
+TEXTS = _fields_of("max_length")
+FREE = _fields_of("max_length=2000")
+_INTERVALS_OF = {k: tuple(i[1:] for i in INTERVALS if i[0] is k) for k in e.VOCABULARY.values()}
+
+
+def check(event: Event, recorded_at: datetime) -> None:
+    """Raise `Refused` unless the event may be said at `recorded_at` (aware), history aside."""
+    kind = type(event)
+    limit = recorded_at + SKEW
+    for name in INSTANTS[kind]:
+        instant = getattr(event, name)
+        if instant is None:
+            continue
+        if instant.microsecond:
+            raise Refused("fraction_of_second", f"{_at(event, name)}: {instant.isoformat()}; round it first")
+        if instant > limit and name not in PLANS:
+            raise Refused(
+                "occurred_after_recorded",
+                f"{_at(event, name)}: {instant.isoformat()} is after the ledger's clock, {_iso(recorded_at)}",
+            )
+    for earlier, later, strictly in _INTERVALS_OF[kind]:
+        _check_interval(event, earlier, later, strictly)
+    for name in TEXTS[kind]:
+        _check_text(event, name)
+    if event.evidence or kind in NEEDS_EVIDENCE:
+        _check_evidence(event)
+    if kind in NEEDS_REASON and not event.reason.strip():  # type: ignore[attr-defined]
+        raise Refused("no_reason", f"{_at(event, 'reason')} is empty; say why")
+    special = SPECIAL.get(kind)
+    if special is not None:
+        special(event, recorded_at)
+
+
+def _check_interval(event: Event, earlier: str, later: str, strictly: bool) -> None:
+    start, end = getattr(event, earlier), getattr(event, later)
+    if start is None or end is None or end > start or (end == start and not strictly):
+        return
+    raise Refused(
+        "not_after_start",
+        f"{_at(event, later)}: {end.isoformat()} is not after {earlier.rstrip('_')}, {start.isoformat()}",
+    )
+
+
+def _check_text(event: Event, name: str) -> None:
+    text = getattr(event, name)
+    for part in (text,) if isinstance(text, str) else text or ():
+        if not isinstance(part, str):
+            continue
+        if CONTROL.search(part):
+            raise Refused("bad_id", f"{_at(event, name)} holds a control character")
+        if len(part) >= 5:
+            check_personal(part, _at(event, name), PERSONAL if name in FREE[type(event)] else PERSONAL[:1])
+
+
+def check_personal(text: str, where: str, patterns: Patterns = PERSONAL) -> None:
+    """Raise `Refused("personal_data")` when a free text looks like a person's e-mail, phone or number."""
+    for what, pattern in patterns:
+        if pattern.search(text):
+            raise Refused("personal_data", f"{where} looks like it holds {what}; use a pseudonymous reference")
+
+
+def _check_evidence(event: Event) -> None:
+    if not event.evidence:
+        raise Refused("no_evidence", f"{_at(event, 'evidence')}: give at least one reference")
+    for reference in event.evidence:
+        if not EVIDENCE.match(reference):
+            raise Refused("bad_evidence", f"{_at(event, 'evidence')}: {reference[:80]!r}; sha256:<64 hex> or a URL")
+
+
+def _check_counts(event: Any, recorded_at: datetime) -> None:
+    affected, total = event.users_affected, event.users_total
+    if event.effect == "partial_users" and (affected is None or total is None):
+        raise Refused("missing_counts", "partial_users needs users_affected and users_total")
+    if affected is not None and total is not None and (affected > total or total == 0):
+        raise Refused("missing_counts", f"{affected} users affected of {total} is impossible")
+    if event.effect == "partial_users" and affected == 0:
+        raise Refused("missing_counts", "partial_users with 0 users affected is no outage")
+
+
+def _check_contract(event: Any, recorded_at: datetime) -> None:
+    if event.support_start is None:
+        return
+    earliest = event.service_start.date() - timedelta(days=366)
+    if event.support_start < earliest:
+        raise Refused("before_start", f"support_start {event.support_start} is a year before service_start")
+
+
+def _check_emergency(event: Any, recorded_at: datetime) -> None:
+    if event.kind == "emergency" and not (event.urgency_reason or "").strip():
+        raise Refused("no_reason", "an emergency maintenance says why it is urgent: urgency_reason (article 1)")
+
+
+def _check_tiers(event: Any, recorded_at: datetime) -> None:
+    if not event.tiers:
+        raise Refused("unknown_value", f"{_at(event, 'tiers')}: name at least one of daily, weekly, monthly")
+    if len(set(event.tiers)) != len(event.tiers):
+        raise Refused("unknown_value", f"{_at(event, 'tiers')}: the same tier twice")
+    if event.scope == "office_documents" and set(event.tiers) != {"daily"}:
+        raise Refused("unknown_value", f"{_at(event, 'tiers')}: office documents have daily backups only (article 9)")
+
+
+def _check_restore(event: Any, recorded_at: datetime) -> None:
+    if event.target_date is None and event.backup is None:
+        raise Refused("missing_field", "restore_requested names a target_date or a backup")
+    latest = (event.requested_at + timedelta(hours=14)).date()  # today is tomorrow somewhere on Earth
+    if event.target_date is not None and event.target_date > latest:
+        raise Refused("occurred_after_recorded", f"restore_requested.target_date {event.target_date} lies ahead")
+
+
+def _check_rollout(event: Any, recorded_at: datetime) -> None:
+    if event.kind == "version" and event.changes_version_number is False:
+        raise Refused("bad_field", f"{e.wire_name(type(event).__name__)}: a version changes its number (article 10.1)")
+
+
+def _check_agreed(event: Any, recorded_at: datetime) -> None:
+    agreed_at = event.at or recorded_at
+    if event.agreed_date < (agreed_at - timedelta(hours=14)).date():
+        raise Refused("before_start", f"agreed_date {event.agreed_date} was past when it was agreed")
+
+
+def _check_calendar(event: Any, recorded_at: datetime) -> None:
+    for name, dates in event.lists.items():
+        if list(dates) != sorted(set(dates)):
+            raise Refused("bad_field", f"calendar_published.lists.{name}: dates must be sorted and unique")
+
+
+SPECIAL = {
+    e.OutageStarted: _check_counts,
+    e.ContractStarted: _check_contract,
+    e.MaintenanceStarted: _check_emergency,
+    e.BackupCompleted: _check_tiers,
+    e.BackupFailed: _check_tiers,
+    e.RestoreRequested: _check_restore,
+    e.UpdateRolledOut: _check_rollout,
+    e.UpdateAnnounced: _check_rollout,
+    e.UpdateDateAgreed: _check_agreed,
+    e.CalendarPublished: _check_calendar,
+}
+
+
+def check_exact(values: Iterable[Any], where: str) -> None:
+    """Raise `Refused("bad_field")` when plain JSON values hold a float, which is never exact."""
+    for value in values:
+        if isinstance(value, float):
+            raise Refused("bad_field", f"{where}: {value} is not exact; write it in quotes")
+        if isinstance(value, dict):
+            check_exact(value.values(), where)
+        elif isinstance(value, list | tuple):
+            check_exact(value, where)
+
+
+def _at(event: Event, field: str) -> str:
+    return f"{e.wire_name(type(event).__name__)}.{field.rstrip('_')}"
+
+
+def _iso(instant: datetime) -> str:
+    return instant.isoformat(timespec="seconds")

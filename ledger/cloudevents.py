@@ -1,0 +1,179 @@
+"""CloudEvents 1.0, structured JSON: how events come in, one object a line, and how entries go out.
+
+`subject` is the stream; `source` and `id` are the key under which an event is recorded once; `time`
+fills a missing `at` and must agree with a present one; the extension `attestedat` says when the source
+system knew a backfilled fact. Attributes that only carry transport (tracing, partitioning) are let go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ledger.checks import check_exact
+from ledger.codec import Entry, Unread, event_of, payload_of, topic_of
+from ledger.errors import Refused
+from ledger.events import VOCABULARY, ContractStarted, Event, ServiceStarted
+
+STREAM = re.compile(r"^(ledger|(contract|service):[^\s\x00-\x1f/]{1,128})$")
+TRANSPORT = frozenset(
+    "datacontenttype dataschema traceparent tracestate partitionkey sequence sequencetype sampledrate "
+    "dataref expirytime recordedtime severitynumber severitytext correlationid causationid".split()
+)
+LEDGER = frozenset({"ledgerposition", "ledgerrecordedat", "ledgerrecordedby"})  # ours, on the way out
+KNOWN = LEDGER | frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "attestedat"})
+HAS_AT = frozenset(k for k, c in VOCABULARY.items() if "at" in c.__struct_fields__)
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """An event on its way in: the stream it is for, its key, and where in the input it stood."""
+
+    stream: str
+    source: str
+    id: str
+    event: Event
+    attested_at: datetime | None = None
+    line: int | None = None
+
+
+def drafts(
+    given: str | bytes | Iterable[Any], *, subject: str | None = None, source: str = "ledger"
+) -> Iterator[Draft]:
+    """Drafts of CloudEvents (JSON lines, or dicts) or event Structs, in order.
+
+    `subject` and `source` serve event Structs, which carry neither; their id is the digest of their
+    content, so that the same fact given twice is recorded once. Blank lines are passed over. Raises
+    `Refused` with the 1-based line.
+    """
+    if isinstance(given, str | bytes):
+        given = given.splitlines()
+    elif isinstance(given, Mapping | Struct):
+        given = [given]
+    for line, item in enumerate(given, 1):
+        if isinstance(item, Draft):
+            yield item
+        elif isinstance(item, Event):
+            yield _of_struct(item, subject, source, line)
+        elif isinstance(item, Mapping):
+            yield from_cloudevent(item, line)
+        elif item.strip():
+            yield from_cloudevent(_parsed(item, line), line)
+
+
+def _parsed(text: str | bytes, line: int) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, ValueError) as e:
+        raise Refused("bad_json", f"not JSON: {e}", line) from e
+    if not isinstance(found, dict):
+        raise Refused("bad_json", "each line is one JSON object, a CloudEvents 1.0 event", line)
+    return found
+
+
+def _of_struct(event: Event, subject: str | None, source: str, line: int) -> Draft:
+    if subject is None and isinstance(event, ContractStarted):
+        subject = f"contract:{event.contract}"
+    if subject is None and isinstance(event, ServiceStarted):
+        subject = f"service:{event.service}"
+    if subject is None:
+        raise Refused("bad_envelope", "an event without envelope needs subject=, the stream it is for", line)
+    from hashlib import sha256
+
+    digest = sha256(msgspec.json.encode(event)).hexdigest()[:32]
+    return Draft(stream=_stream(subject, line, None), source=source, id=digest, event=event, line=line)
+
+
+def from_cloudevent(attributes: Mapping[str, Any], line: int | None = None) -> Draft:
+    """The draft of one CloudEvents object. Raises `Refused` naming line and event id."""
+    event_id = attributes.get("id")
+    known_id = event_id if isinstance(event_id, str) else None
+    try:
+        return _draft(attributes, line)
+    except Refused as refused:
+        raise refused.at(line, known_id) from None
+
+
+def _draft(attributes: Mapping[str, Any], line: int | None) -> Draft:
+    _check_envelope(attributes)
+    kind, data = attributes["type"], attributes.get("data", {})
+    if not isinstance(data, Mapping):
+        raise Refused("bad_envelope", "data must be a JSON object")
+    payload = dict(data)
+    check_exact(payload.values(), f"{kind}.data")
+    if isinstance(payload.get("evidence"), str):
+        payload["evidence"] = [payload["evidence"]]
+    moment = _instant(attributes, "time")
+    if moment is not None and kind in HAS_AT:
+        payload.setdefault("at", attributes["time"])
+    event = event_of(kind, payload)
+    if moment is not None and kind in HAS_AT and event.at != moment:  # type: ignore[attr-defined]
+        raise Refused("time_disagrees", f"time says {attributes['time']}, data.at says {payload['at']}")
+    return Draft(
+        stream=_stream(attributes["subject"], line, attributes["id"]),
+        source=attributes["source"],
+        id=attributes["id"],
+        event=event,
+        attested_at=_instant(attributes, "attestedat"),
+        line=line,
+    )
+
+
+def _check_envelope(attributes: Mapping[str, Any]) -> None:
+    if attributes.get("specversion") != "1.0":
+        raise Refused("bad_envelope", f'specversion must be "1.0", not {attributes.get("specversion")!r}')
+    for name in ("id", "source", "type", "subject"):
+        value = attributes.get(name)
+        if not isinstance(value, str) or not value:
+            raise Refused("bad_envelope", f"the attribute {name} must be a text that is not empty")
+        if len(value) > 256 or not value.isprintable():
+            raise Refused("bad_id", f"the attribute {name} is over 256 characters or not printable")
+    for name in attributes:
+        if name not in KNOWN and name not in TRANSPORT:
+            raise Refused("unknown_field", f"the ledger knows no attribute {name!r}; put facts into data")
+
+
+def _instant(attributes: Mapping[str, Any], name: str) -> datetime | None:
+    text = attributes.get(name)
+    if text is None:
+        return None
+    payload = {"call": "envelope", "at": text}
+    try:
+        return event_of("call_answered", payload).at  # type: ignore[attr-defined, no-any-return]
+    except Refused as refused:
+        raise Refused(refused.code, refused.message.replace("call_answered.at", name)) from None
+
+
+def _stream(subject: str, line: int | None, event_id: str | None) -> str:
+    if not STREAM.match(subject):
+        raise Refused(
+            "unknown_stream", f"subject {subject!r} is neither contract:<id> nor service:<id>", line, event_id
+        )
+    return subject
+
+
+def to_cloudevent(position: int, entry: Entry) -> dict[str, Any]:
+    """An entry as a CloudEvents object; what only the ledger knows stands in extension attributes."""
+    event = entry.event
+    out: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": entry.id,
+        "source": entry.source,
+        "type": topic_of(event),
+        "subject": entry.stream,
+    }
+    at = None if isinstance(event, Unread) else getattr(event, "at", None)
+    if at is not None:
+        out["time"] = msgspec.to_builtins(at)
+    out["datacontenttype"] = "application/json"
+    if entry.attested_at is not None:
+        out["attestedat"] = msgspec.to_builtins(entry.attested_at)
+    out["ledgerposition"] = position
+    out["ledgerrecordedat"] = msgspec.to_builtins(entry.recorded_at)
+    out["ledgerrecordedby"] = entry.recorded_by
+    out["data"] = payload_of(event)
+    return out
