@@ -1,0 +1,24 @@
+"""The ledger records: what happened, when, and since when it is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ledger.book import Ledger, open_ledger
+    from ledger.errors import Refused
+
+__all__ = ["Ledger", "Refused", "open_ledger"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when first used, so that a command starts with what it needs only."""
+    if name in ("Ledger", "open_ledger"):
+        from ledger import book
+
+        return getattr(book, name)
+    if name == "Refused":
+        from ledger.errors import Refused
+
+        return Refused
+    raise AttributeError(name)

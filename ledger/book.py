@@ -1,0 +1,254 @@
+"""The door: a ledger opened by its name, to record into and to ask about.
+
+This is where a store, a clock and a recorder meet; nothing below it reads the time by itself.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from ledger.cloudevents import Draft, drafts
+from ledger.codec import FORMAT_VERSION, Entry, decode_entries, decode_entry
+from ledger.errors import Refused
+from ledger.events import (
+    CalendarPublished,
+    ContractStarted,
+    Event,
+    LedgerOpened,
+    ServiceAssigned,
+    TermsVersionPublished,
+)
+from ledger.history import History
+from ledger.recording import LEDGER_STREAM, Receipt, Recording
+from ledger.spans import FOREVER, seconds
+from ledger.store import Store, open_store
+
+PAGE = 1000
+KEPT_ENTRIES = 500_000  # decoded entries kept for asking again
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """The machine's time, in UTC."""
+    return datetime.now(UTC)
+
+
+def open_ledger(
+    url: str,
+    *,
+    clock: Clock = wall_clock,
+    recorded_by: str = "operator",
+    create: bool = True,
+    booklets: Sequence[str] = ("cegid-expert",),
+    origin: str | None = None,
+) -> Ledger:
+    """Open a ledger: a path or `sqlite:///path` is a SQLite file, `postgresql://...` a database.
+
+    A ledger that does not exist is made (unless `create` is false: `Refused("no_ledger")`); its opening
+    entries, with the full content of the `booklets` (shipped names or TOML paths; the first is what
+    contracts run on by default) and their calendars, are written with the first batch.
+    """
+    return Ledger(open_store(url, create=create), clock, recorded_by, tuple(booklets), origin)
+
+
+class Ledger:
+    """One open ledger. Use as a context manager, or `close()` it."""
+
+    def __init__(
+        self, store: Store, clock: Clock, recorded_by: str, booklets: Sequence[str], origin: str | None
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.recorded_by = recorded_by
+        self._booklets = booklets
+        self._origin = origin
+        self._recording = Recording(store, clock, recorded_by, self._opening)
+        self._kept: OrderedDict[str, list[tuple[int, Entry]]] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file or the connections; what was acknowledged is durable already."""
+        self.store.close()
+
+    # --- recording ---
+
+    def record(
+        self, events: Any, *, subject: str | None = None, source: str | None = None, dry_run: bool = False
+    ) -> list[Receipt]:
+        """Record CloudEvents (JSON lines or dicts) or event Structs as one atomic batch.
+
+        Returns a receipt for each event, in order. Raises `Refused` with code, line and event id; then
+        nothing was written. Event Structs need `subject`, their stream (a `ContractStarted` brings its
+        own). After it returns, kill -9 and power loss lose nothing.
+        """
+        return self.record_drafts(list(drafts(events, subject=subject, source=source or self.recorded_by)), dry_run)
+
+    def record_drafts(self, batch: Sequence[Draft], dry_run: bool = False) -> list[Receipt]:
+        """As `record`, for events already parsed."""
+        return self._recording.record(batch, dry_run=dry_run)
+
+    def open(self) -> int:
+        """Write the opening entries now, and return the last position. Harmless when they stand."""
+        self._recording.record([])
+        return self.position
+
+    def _opening(self, opened_at: datetime) -> list[Event]:
+        """The first entries: who this ledger is, what it judges by, which days are holidays."""
+        from uuid import uuid4
+
+        from ledger.terms import load_booklet
+        from ledger.workdays import load_calendar
+
+        identity = uuid4().hex
+        opened: list[Event] = [
+            LedgerOpened(ledger=identity, origin=self._origin or f"service-ledger/{identity}", format=FORMAT_VERSION)
+        ]
+        calendars: list[str] = []
+        since = datetime(1970, 1, 1, tzinfo=UTC)
+        for name in self._booklets:
+            booklet = load_booklet(name)
+            opened.append(
+                TermsVersionPublished(
+                    terms=booklet.id, version=booklet.version, effective_from=since, content=booklet.content
+                )
+            )
+            if booklet.calendar is not None and booklet.calendar not in calendars:
+                calendars.append(booklet.calendar)
+        for calendar in calendars:
+            data = load_calendar(calendar)
+            opened.append(
+                CalendarPublished(
+                    calendar=data.id,
+                    version=data.version,
+                    zone=data.zone,
+                    effective_from=since,
+                    first=data.first,
+                    last=data.last,
+                    lists=data.lists,
+                    origin=data.source,
+                )
+            )
+        return opened
+
+    # --- reading ---
+
+    @property
+    def position(self) -> int:
+        """The last position; 0 for a ledger nothing was recorded in."""
+        last = self.store.last()
+        return 0 if last is None else last.position
+
+    def entries(
+        self, start: int = 1, stop: int | None = None, topics: Sequence[str] = ()
+    ) -> Iterator[tuple[int, Entry]]:
+        """Every entry from position `start` to `stop`, both included, page by page, in bounded memory."""
+        while True:
+            page = self.store.read(start, PAGE, stop, topics)
+            yield from zip((row.position for row in page), decode_entries([row.state for row in page]), strict=True)
+            if len(page) < PAGE:
+                return
+            start = page[-1].position + 1
+
+    def stream(self, name: str) -> list[tuple[int, Entry]]:
+        """Every entry of one stream, in order, kept for the next time it is asked for."""
+        kept = self._kept.get(name)
+        if kept is None:
+            kept = self._kept[name] = []
+        self._kept.move_to_end(name)
+        after = kept[-1][1].version if kept else 0
+        rows = self.store.read_stream(name, after_version=after)
+        if rows:
+            kept.extend(zip((row.position for row in rows), decode_entries([row.state for row in rows]), strict=True))
+            self._let_go()
+        return kept
+
+    def _let_go(self) -> None:
+        held = sum(map(len, self._kept.values()))
+        while held > KEPT_ENTRIES and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            held -= len(oldest)
+
+    def position_at(self, known_at: datetime) -> int:
+        """The last position recorded at or before an instant; 0 when there is none."""
+        low, high = 0, self.position
+        while low < high:
+            middle = (low + high + 1) // 2
+            row = self.store.read_at(middle)
+            assert row is not None, middle
+            if decode_entry(row.state).recorded_at <= known_at:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def history(
+        self,
+        contract: str,
+        *,
+        known_at: datetime | None = None,
+        position: int | None = None,
+        knowledge: str = "recorded",
+    ) -> History:
+        """What was known of a contract: by instant, by position, or (neither) all the ledger holds.
+
+        With a position alone, knowledge reaches to the moment that entry was recorded. Raises
+        `Refused("bad_position")` and `Refused("unknown_contract")`.
+        """
+        last = self.position
+        if position is not None and not 0 < position <= last:
+            raise Refused("bad_position", f"position {position} is not in the ledger; it holds 1 to {last}")
+        own = self.stream(f"contract:{contract}")
+        if not own:
+            raise Refused("unknown_contract", f"the ledger knows no contract {contract!r}{self._known_contracts()}")
+        if known_at is not None:
+            now = seconds(known_at)
+            cut = last if knowledge == "attested" else self.position_at(known_at)
+            cut = cut if position is None else min(cut, position)
+        elif position is not None:
+            row = self.store.read_at(position)
+            assert row is not None
+            now, cut = seconds(decode_entry(row.state).recorded_at), position
+        else:
+            now, cut = FOREVER, last
+        streams = {f"contract:{contract}": list(own), LEDGER_STREAM: list(self.stream(LEDGER_STREAM))}
+        for service in _services_named(own):
+            streams[f"service:{service}"] = list(self.stream(f"service:{service}"))
+        return History(contract, streams, known_at=known_at, position=cut, now=now, knowledge=knowledge)
+
+    def contracts(self) -> list[str]:
+        """The ids of every contract ever opened here, in the order of their opening."""
+        found = (decode_entry(row.state).event for row in self.store.openings())
+        return list(dict.fromkeys(event.contract for event in found if isinstance(event, ContractStarted)))
+
+    def _known_contracts(self) -> str:
+        known = self.contracts()
+        if not known:
+            return "; none is recorded yet"
+        shown = ", ".join(known[:5])
+        return f"; it knows {shown}" + (f" and {len(known) - 5} more" if len(known) > 5 else "")
+
+
+def _services_named(entries: Iterable[tuple[int, Entry]]) -> list[str]:
+    """Every service a contract's stream ever names, corrections included, in order."""
+    found: dict[str, None] = {}
+    for _, entry in entries:
+        event = entry.event
+        if isinstance(event, ContractStarted):
+            found.update(dict.fromkeys(event.services))
+        elif isinstance(event, ServiceAssigned):
+            found[event.service] = None
+        elif type(event).__name__ == "Corrected":
+            named = event.data.get("services", ())
+            found.update(dict.fromkeys([*named, *([event.data["service"]] if "service" in event.data else [])]))
+    return list(found)

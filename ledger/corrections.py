@@ -1,0 +1,133 @@
+"""What stands: the facts that remain of some entries once corrections and retractions are applied.
+
+A correction replaces the whole payload of an earlier entry; a retraction withdraws an entry, a
+correction or a retraction. Only entries one knows of act, and the last standing correction wins, by
+position. Nothing is edited: each fact keeps the positions that made it what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from ledger.codec import Entry, Unread, event_of, topic_of
+from ledger.events import Corrected, Event, Retracted
+
+
+class Fact(Struct, frozen=True, kw_only=True):
+    """One event as it stands: what it says, and since when and by which entries the ledger knows it.
+
+    `known_at` is when its present content became known; `first_known_at` when its first version did.
+    `positions` are the entries it rests on: its own first, then the correction that made it so.
+    """
+
+    position: int
+    stream: str
+    event: Any  # an Event; `Any` so that rules read the fields of the subject they asked for
+    known_at: datetime
+    first_known_at: datetime
+    positions: tuple[int, ...]
+    source: str
+    id: str
+    recorded_by: str
+
+
+Known = tuple[int, Entry, datetime]  # position, entry, the moment it counts as known
+
+
+def standing(entries: Sequence[Known]) -> list[Fact]:
+    """The facts that stand, in the order of positions. `entries` are one stream's, in that order."""
+    acts = [known for known in entries if isinstance(known[1].event, Corrected | Retracted)]
+    if not acts:
+        return [_fact(known) for known in entries if not isinstance(known[1].event, Unread)]
+    gone, newest = _resolve(entries, acts)
+    facts = []
+    for known in entries:
+        event = known[1].event
+        if known[0] in gone or isinstance(event, Corrected | Retracted | Unread):
+            continue
+        correction = newest.get(known[0])
+        facts.append(_fact(known) if correction is None else _corrected(known, correction))
+    return facts
+
+
+def withdrawn(entries: Sequence[Known]) -> set[int]:
+    """The positions of the entries, corrections and retractions that are retracted and so do not stand."""
+    return _resolve(entries, [known for known in entries if isinstance(known[1].event, Corrected | Retracted)])[0]
+
+
+def _resolve(entries: Sequence[Known], acts: list[Known]) -> tuple[set[int], dict[int, Known]]:
+    """Which positions are withdrawn, and which standing correction is the newest of each target."""
+    by_id: dict[str, list[int]] = {}
+    for position, entry, _ in entries:
+        by_id.setdefault(entry.id, []).append(position)
+    gone: set[int] = set()
+    newest: dict[int, Known] = {}
+    for known in reversed(acts):  # what came last is judged first: nothing later can withdraw it
+        position, entry, _ = known
+        event = entry.event
+        if position in gone:
+            continue
+        target = resolve_target(event.target, position, by_id)
+        if target is None:
+            continue  # not known at this moment
+        if isinstance(event, Retracted):
+            gone.add(target)
+        else:
+            newest.setdefault(target, known)
+    return gone, newest
+
+
+def resolve_target(target: str | int, before: int, by_id: dict[str, list[int]]) -> int | None:
+    """The position a correction or retraction speaks of: the last entry of that id before it."""
+    if isinstance(target, int):
+        return target
+    earlier = [position for position in by_id.get(target, ()) if position < before]
+    return earlier[-1] if earlier else None
+
+
+def _fact(known: Known) -> Fact:
+    position, entry, known_at = known
+    return Fact(
+        position=position,
+        stream=entry.stream,
+        event=entry.event,
+        known_at=known_at,
+        first_known_at=known_at,
+        positions=(position,),
+        source=entry.source,
+        id=entry.id,
+        recorded_by=entry.recorded_by,
+    )
+
+
+def _corrected(known: Known, correction: Known) -> Fact:
+    position, entry, first_known_at = known
+    replaced = replacement(entry.event, correction[1].event)
+    return Fact(
+        position=position,
+        stream=entry.stream,
+        event=replaced,
+        known_at=max(correction[2], first_known_at),
+        first_known_at=first_known_at,
+        positions=(position, correction[0]),
+        source=entry.source,
+        id=entry.id,
+        recorded_by=entry.recorded_by,
+    )
+
+
+def replacement(original: Event, correction: Corrected) -> Event:
+    """What the corrected entry says. Raises `Refused` as `codec.event_of` when the payload cannot be read."""
+    payload = dict(correction.data)
+    if isinstance(payload.get("evidence"), str):
+        payload["evidence"] = [payload["evidence"]]
+    return event_of(topic_of(original), payload)
+
+
+def known_as_recorded(entries: Iterable[tuple[int, Entry]]) -> list[Known]:
+    """Each entry with its recording as the moment it became known."""
+    return [(position, entry, entry.recorded_at) for position, entry in entries]

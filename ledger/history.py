@@ -1,0 +1,256 @@
+"""What was known of one contract at one moment: its own facts and its services', corrected, in order.
+
+As-of is no feature here: a history at an earlier moment is a shorter history. `known_at` keeps the
+entries recorded (or, when `knowledge` is `attested`, attested) at or before that instant; a position
+keeps the entries up to it. A service's facts count while the contract is on the service: rules cut them
+with `assigned`. Nothing here reads a clock or a store; a rule receives this and nothing else of the past.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from operator import itemgetter
+
+from ledger.codec import Entry
+from ledger.corrections import Fact, Known, standing
+from ledger.errors import Refused
+from ledger.events import (
+    CalendarPublished,
+    ContractResumed,
+    ContractScopeChanged,
+    ContractStarted,
+    ContractSuspended,
+    ContractTerminated,
+    Event,
+    OptionCancelled,
+    OptionSubscribed,
+    ReadingAdopted,
+    ServiceAssigned,
+    ServiceUnassigned,
+    TermsVersionPublished,
+)
+from ledger.spans import ALWAYS, FOREVER, NEVER, Instant, Spans, contains, difference, seconds, span, union
+
+Entries = Sequence[tuple[int, Entry]]
+
+
+class History:
+    """The standing facts of a contract at one knowledge, and the instant that knowledge reaches to.
+
+    `now` is the knowledge instant in whole seconds (`FOREVER` when all is asked of the ledger without an
+    instant): what is open runs to it, what is due after it is pending. `position` is the last position
+    looked at. Facts come in the order of their positions, each event of every stream once.
+    """
+
+    def __init__(
+        self,
+        contract: str,
+        streams: Mapping[str, Entries],
+        *,
+        known_at: datetime | None,
+        position: int,
+        now: Instant,
+        knowledge: str = "recorded",
+    ) -> None:
+        self.contract = contract
+        self.streams = streams
+        self.known_at = known_at
+        self.position = position
+        self.now = now
+        self.knowledge = knowledge
+
+    def as_known(self, known_at: datetime) -> History:
+        """The same contract's history at another, earlier or later, instant of knowledge."""
+        return History(
+            self.contract,
+            self.streams,
+            known_at=known_at,
+            position=self.position,
+            now=seconds(known_at),
+            knowledge=self.knowledge,
+        )
+
+    # --- what is known ---
+
+    def _known(self, stream: str) -> list[Known]:
+        entries = self.streams.get(stream, ())
+        upto = bisect_right(entries, self.position, key=itemgetter(0))
+        entries = entries[:upto]
+        if self.knowledge == "attested":
+            moments = [(p, e, min(e.attested_at or e.recorded_at, e.recorded_at)) for p, e in entries]
+            return [k for k in moments if self.known_at is None or k[2] <= self.known_at]
+        if self.known_at is not None:
+            entries = entries[: bisect_right(entries, self.known_at, key=lambda pair: pair[1].recorded_at)]
+        return [(p, e, e.recorded_at) for p, e in entries]
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        """Every standing fact of the contract and of its services, in the order of positions."""
+        found = list(self.own_facts)
+        for stream in self._services:
+            found += standing(self._known(stream))
+        return sorted(found, key=lambda fact: fact.position) if self._services else found
+
+    @cached_property
+    def own_facts(self) -> list[Fact]:
+        """The standing facts of the contract's own stream."""
+        return standing(self._known(f"contract:{self.contract}"))
+
+    @cached_property
+    def _by_type(self) -> dict[type[Event], list[Fact]]:
+        found: dict[type[Event], list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault(type(fact.event), []).append(fact)
+        return found
+
+    def of(self, *kinds: type[Event]) -> list[Fact]:
+        """The standing facts of these types, in the order of positions."""
+        if len(kinds) == 1:
+            return self._by_type.get(kinds[0], [])
+        found = [fact for kind in kinds for fact in self._by_type.get(kind, ())]
+        return sorted(found, key=lambda fact: fact.position)
+
+    @cached_property
+    def frame(self) -> list[Fact]:
+        """The standing facts of the stream `ledger`: terms and calendars.
+
+        They frame what is judged rather than being learnt of the contract, so the first version of each
+        counts as known from the beginning; later versions only when known.
+        """
+        opening = [(p, e, e.recorded_at) for p, e in self.streams.get("ledger", ())[:8]]
+        known = {p: k for k in self._known("ledger") for p in (k[0],)}
+        first = [k for k in opening if isinstance(k[1].event, TermsVersionPublished | CalendarPublished)]
+        return standing(sorted({**{k[0]: k for k in first}, **known}.values(), key=itemgetter(0)))
+
+    # --- the contract and its services ---
+
+    @cached_property
+    def started(self) -> Fact:
+        """The fact that opened the contract. Raises `Refused("unknown_contract")` when not known yet."""
+        for fact in self.own_facts:
+            if isinstance(fact.event, ContractStarted):
+                return fact
+        when = "" if self.known_at is None else f" at {self.known_at.isoformat()}"
+        raise Refused("unknown_contract", f"the ledger knows no contract {self.contract!r}{when}")
+
+    @cached_property
+    def _services(self) -> dict[str, Spans]:
+        """The services the contract runs on, each with the spans of time it is on it."""
+        found: dict[str, Spans] = {}
+        for fact in self.own_facts:
+            event = fact.event
+            if isinstance(event, ContractStarted):
+                for service in event.services:
+                    found[f"service:{service}"] = span(seconds(event.service_start), FOREVER)
+            elif isinstance(event, ServiceAssigned):
+                stream = f"service:{event.service}"
+                found[stream] = union(found.get(stream, NEVER), span(seconds(event.effective_from), FOREVER))
+            elif isinstance(event, ServiceUnassigned):
+                stream = f"service:{event.service}"
+                found[stream] = difference(found.get(stream, NEVER), span(seconds(event.effective_from), FOREVER))
+        return found
+
+    @property
+    def services(self) -> list[str]:
+        """The streams of the services the contract is or was on."""
+        return list(self._services)
+
+    def assigned(self, stream: str) -> Spans:
+        """When facts of a stream count for this contract: always for its own."""
+        return ALWAYS if stream.startswith("contract:") else self._services.get(stream, NEVER)
+
+    def counts(self, fact: Fact, at: Instant) -> bool:
+        """Whether a fact that happened at an instant counts for this contract."""
+        return fact.stream.startswith("contract:") or contains(self.assigned(fact.stream), at)
+
+    @cached_property
+    def in_force(self) -> Spans:
+        """The service period: from service start to termination, suspensions taken out, half-open."""
+        started = self.started.event
+        period = span(seconds(started.service_start), FOREVER)
+        suspended_at: Instant | None = None
+        for fact in self.own_facts:
+            event = fact.event
+            if isinstance(event, ContractSuspended):
+                suspended_at = seconds(event.effective_from)
+            elif isinstance(event, ContractResumed) and suspended_at is not None:
+                period = difference(period, span(suspended_at, seconds(event.effective_from)))
+                suspended_at = None
+            elif isinstance(event, ContractTerminated):
+                period = difference(period, span(seconds(event.effective_from), FOREVER))
+        if suspended_at is not None:
+            period = difference(period, span(suspended_at, FOREVER))
+        return period
+
+    def scope_at(self, at: Instant) -> Scope:
+        """Plan, users, options and tenancy in force at an instant (articles 3 and 13)."""
+        scope = Scope.of(self.started)
+        for fact in self.own_facts:
+            event = fact.event
+            effective = getattr(event, "effective_from", None)
+            if effective is not None and seconds(effective) <= at:
+                scope.take(fact)
+        return scope
+
+    def adopted_at(self, at: Instant) -> list[Fact]:
+        """The readings adopted for the contract and in force at an instant, oldest first."""
+        found = [f for f in self.own_facts if isinstance(f.event, ReadingAdopted)]
+        return sorted(
+            (f for f in found if seconds(f.event.effective_from) <= at),
+            key=lambda f: (seconds(f.event.effective_from), f.position),
+        )
+
+    def name(self, fact: Fact, identity: str) -> str:
+        """How a thing is called in answers: its id, with its service where another stream uses the same."""
+        if fact.stream.startswith("contract:") or not self._services:
+            return identity
+        kind = type(fact.event)
+        field = kind.__struct_fields__[0]
+        others = {f.stream for f in self.of(kind) if getattr(f.event, field) == identity}
+        return identity if others == {fact.stream} else f"{fact.stream.partition(':')[2]}/{identity}"
+
+
+class Scope:
+    """What the contract covers at an instant; `positions` are the entries that made it so."""
+
+    def __init__(self) -> None:
+        self.plan = "open"
+        self.users = 0
+        self.single_tenant = False
+        self.options: set[str] = set()
+        self.data_pack_quantity: int | None = None
+        self.positions: list[int] = []
+
+    @classmethod
+    def of(cls, started: Fact) -> Scope:
+        scope = cls()
+        event = started.event
+        scope.plan, scope.users, scope.single_tenant = event.plan, event.production_named_users, event.single_tenant
+        scope.options = set(event.options)
+        scope.data_pack_quantity = event.data_pack_quantity
+        scope.positions = list(started.positions)
+        return scope
+
+    def take(self, fact: Fact) -> None:
+        event = fact.event
+        if isinstance(event, OptionSubscribed):
+            self.options.add(event.option)
+        elif isinstance(event, OptionCancelled):
+            self.options.discard(event.option)
+        elif isinstance(event, ContractScopeChanged):
+            self.plan = event.plan or self.plan
+            self.users = event.production_named_users if event.production_named_users is not None else self.users
+            self.single_tenant = self.single_tenant if event.single_tenant is None else event.single_tenant
+            if event.data_pack_quantity is not None:
+                self.data_pack_quantity = event.data_pack_quantity
+        else:
+            return
+        self.positions += fact.positions
+
+
+def positions_of(*facts: Iterable[Fact]) -> tuple[int, ...]:
+    """The positions of the entries these facts rest on, in order, each once."""
+    return tuple(sorted({position for group in facts for fact in group for position in fact.positions}))

@@ -1,0 +1,452 @@
+"""Check, stamp, append: the one way a fact enters the ledger, whole batches or nothing.
+
+Under the store's write lock: the ledger's own clock stamps `recorded_at`, never decreasing; each event
+is held against what its stream knows (`order.py`) and against itself (`checks.py`); the key `source` and
+`id` makes recording again harmless. What a stream knows is folded once and kept, and catches up with
+other writers under the lock, so no check is ever made on stale knowledge.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+from ledger.store import NewRow, Row, Store, Transaction
+from msgspec import Struct
+
+from ledger import order
+from ledger.checks import SKEW, check
+from ledger.cloudevents import Draft
+from ledger.codec import Entry, Unread, decode_entry, encode_entry, payload_of, topic_of
+from ledger.corrections import Known, known_as_recorded, replacement, resolve_target, standing, withdrawn
+from ledger.errors import Refused
+from ledger.events import (
+    VOCABULARY,
+    CalendarPublished,
+    ContractStarted,
+    Corrected,
+    Event,
+    LedgerOpened,
+    Retracted,
+    ServiceAssigned,
+    ServiceStarted,
+    SigningKeyMade,
+    SigningKeyRetired,
+    TermsVersionPublished,
+    TreeStarted,
+)
+from ledger.order import Thing, ThingKey
+
+LEDGER_STREAM = "ledger"
+CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
+LEDGER_EVENTS: frozenset[type[Event]] = frozenset(
+    {LedgerOpened, TermsVersionPublished, CalendarPublished, SigningKeyMade, SigningKeyRetired, TreeStarted}
+)
+_SHARED_PREFIXES = ("Outage", "Exclusion", "Maintenance", "Blocking", "Backup", "Disaster", "Update", "LegalHold")
+SERVICE_EVENTS: frozenset[type[Event]] = frozenset(
+    kind
+    for kind in VOCABULARY.values()
+    if kind.__name__.startswith(_SHARED_PREFIXES)
+    or kind.__name__ in ("ServiceStarted", "ControlAttested", "TestsCompleted")
+)
+IDENTITY: dict[type[Event], str | None] = {
+    kind: next((f.name for f in msgspec.structs.fields(kind)[:1] if "max_length=128" in str(f.type)), None)
+    for kind in VOCABULARY.values()
+}
+Outcome = Literal["recorded", "already_recorded"]
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """Where an event stands in the ledger, and whether this call put it there."""
+
+    position: int
+    stream: str
+    version: int
+    recorded_at: datetime
+    outcome: Outcome
+
+
+_Key = tuple[str, int, int]  # source, position, version
+
+
+class _Stream:
+    """What a writer knows of one stream."""
+
+    __slots__ = ("dirty", "groups", "keys", "name", "things", "version")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.version = 0
+        self.keys: dict[str, tuple[_Key, ...]] = {}
+        self.things: dict[ThingKey, Thing] = {}
+        self.groups: dict[ThingKey, list[int]] = {}
+        self.dirty: set[ThingKey] = set()  # groups to fold anew: a correction touched them
+
+    def find(self, source: str, event_id: str) -> _Key | None:
+        return next((key for key in self.keys.get(event_id, ()) if key[0] == source), None)
+
+
+class Recording:
+    """The writing side of one ledger. Threads may share it; the store's lock orders them."""
+
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], recorded_by: str, opening: Callable[[datetime], list[Event]]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._recorded_by = recorded_by
+        self._opening = opening
+        self._streams: OrderedDict[str, _Stream] = OrderedDict()
+
+    def record(self, drafts: Sequence[Draft], *, dry_run: bool = False) -> list[Receipt]:
+        """Append one batch, all or nothing, and return a receipt for each draft, in order.
+
+        Raises `Refused` naming the line and the event's id; nothing is then written. With `dry_run`
+        every check is made and nothing is written either way.
+        """
+        try:
+            with self._store.write() as transaction:
+                batch = _Batch(self, transaction)
+                receipts = [batch.take(draft) for draft in drafts]
+                if dry_run:
+                    raise _DryRun
+                if batch.rows:
+                    first = transaction.insert(batch.rows)
+                    assert first == batch.first_position, (first, batch.first_position)
+        except _DryRun:
+            self._streams.clear()
+            return receipts
+        except BaseException:
+            self._streams.clear()  # what was folded in vain is forgotten with it
+            raise
+        self._let_go()
+        return receipts
+
+    def stamp(self, last_recorded_at: datetime | None) -> datetime:
+        """The moment of recording. Raises `Refused("clock_behind")` when the clock fell far behind."""
+        now = self._clock()
+        if now.tzinfo is None:
+            raise Refused("clock_behind", "the clock given to the ledger tells no offset from UTC")
+        now = now.astimezone(UTC)
+        if last_recorded_at is None or now >= last_recorded_at:
+            return now
+        if last_recorded_at - now <= SKEW:
+            return last_recorded_at
+        behind = (last_recorded_at - now) // timedelta(seconds=1)
+        raise Refused("clock_behind", f"the clock is {behind} s behind the last entry; set it right and record again")
+
+    def _let_go(self) -> None:
+        held = sum(stream.version for stream in self._streams.values())
+        while held > CACHED_ENTRIES and len(self._streams) > 1:
+            _, oldest = self._streams.popitem(last=False)
+            held -= oldest.version
+
+
+class _DryRun(Exception):
+    pass
+
+
+class _Batch:
+    """One batch under the write lock: its stamp, the rows it will insert, the streams it touches."""
+
+    def __init__(self, recording: Recording, transaction: Transaction) -> None:
+        self._recording = recording
+        self._transaction = transaction
+        last = transaction.last()
+        before = decode_entry(last.state).recorded_at if last is not None else None
+        self.recorded_at = recording.stamp(before)
+        self.first_position = self._next = (last.position if last is not None else 0) + 1
+        self.rows: list[NewRow] = []
+        self._entries: dict[int, Entry] = {}  # what corrections of this batch may need again
+        self._caught_up: set[str] = set()
+        self._services: set[str] | None = None
+        self._salts = _salts()
+        if last is None:
+            for n, event in enumerate(recording._opening(self.recorded_at), 1):
+                self.take(Draft(stream=LEDGER_STREAM, source="ledger", id=f"opening-{n}", event=event))
+
+    def take(self, draft: Draft) -> Receipt:
+        try:
+            return self._take(draft)
+        except Refused as refused:
+            raise refused.at(draft.line, draft.id) from None
+
+    def _take(self, draft: Draft) -> Receipt:
+        stream = self._stream(draft.stream)
+        event = draft.event
+        found = stream.find(draft.source, draft.id)
+        if found is not None:
+            return self._again(draft, found, stream)
+        self._check_stream(draft, stream)
+        if draft.attested_at is not None and draft.attested_at > self.recorded_at + SKEW:
+            raise Refused("occurred_after_recorded", f"attestedat {draft.attested_at.isoformat()} lies ahead")
+        check(event, self.recorded_at)
+        if isinstance(event, Corrected | Retracted):
+            event = self._act(draft, event, stream)
+        else:
+            group = order.group_of(event)
+            if group is not None:
+                self._refold(stream, group)
+                order.take(event, stream.things)
+                stream.groups.setdefault(group, []).append(self._next)
+        return self._append(draft, event, stream)
+
+    def _append(self, draft: Draft, event: Event, stream: _Stream) -> Receipt:
+        position, version = self._next, stream.version + 1
+        entry = Entry(
+            stream=draft.stream,
+            version=version,
+            recorded_at=self.recorded_at,
+            recorded_by=self._recording._recorded_by,
+            source=draft.source,
+            id=draft.id,
+            attested_at=draft.attested_at,
+            salt=next(self._salts),
+            event=event,
+        )
+        self.rows.append(NewRow(draft.stream, version, topic_of(event), encode_entry(entry)))
+        self._entries[position] = entry
+        self._next = position + 1
+        stream.version = version
+        key = (draft.source, position, version)
+        stream.keys[draft.id] = (*stream.keys.get(draft.id, ()), key)
+        return Receipt(
+            position=position, stream=draft.stream, version=version, recorded_at=self.recorded_at, outcome="recorded"
+        )
+
+    def _again(self, draft: Draft, found: _Key, stream: _Stream) -> Receipt:
+        source, position, version = found
+        first = self._entry(position)
+        if draft.attested_at != first.attested_at or not self._says_same(draft.event, first.event, stream, position):
+            raise Refused(
+                "conflict", f"source {source} and id {draft.id} stand at position {position} with other content"
+            )
+        return Receipt(
+            position=position,
+            stream=draft.stream,
+            version=version,
+            recorded_at=first.recorded_at,
+            outcome="already_recorded",
+        )
+
+    def _says_same(self, event: Event, first: Event | Unread, stream: _Stream, position: int) -> bool:
+        """Equal instants are equal whatever their offset; a correction is stored in canonical form."""
+        if not isinstance(event, Corrected) or not isinstance(first, Corrected):
+            return event == first
+        target = self._position_of(stream, event.target, position)
+        if target is None or target != self._position_of(stream, first.target, position):
+            return False
+        original = self._entry(target).event
+        assert not isinstance(original, Unread)
+        same = replacement(original, event) == replacement(original, first)
+        return same and (event.reason, event.evidence, event.note) == (first.reason, first.evidence, first.note)
+
+    # --- streams ---
+
+    def _stream(self, name: str) -> _Stream:
+        streams = self._recording._streams
+        stream = streams.get(name)
+        if stream is None:
+            stream = streams[name] = _Stream(name)
+        else:
+            streams.move_to_end(name)
+        if name not in self._caught_up:
+            for row in self._transaction.tail(name, stream.version):
+                self._learn(stream, row)
+            self._caught_up.add(name)
+        return stream
+
+    def _learn(self, stream: _Stream, row: Row) -> None:
+        """Fold an entry another batch, or another writer, appended."""
+        assert row.version == stream.version + 1, (row.stream, row.version, stream.version)
+        entry = decode_entry(row.state)
+        event = entry.event
+        stream.version = row.version
+        key = (entry.source, row.position, row.version)
+        stream.keys[entry.id] = (*stream.keys.get(entry.id, ()), key)
+        if isinstance(event, Unread):
+            return
+        if isinstance(event, Corrected | Retracted):
+            target = self._position_of(stream, event.target, row.position)
+            if target is not None:
+                group, positions = self._group(stream, target)
+                positions.append(row.position)
+                stream.dirty.add(group)
+            return
+        group = order.group_of(event)
+        if group is None:
+            return
+        stream.groups.setdefault(group, []).append(row.position)
+        if group in stream.dirty:
+            return
+        try:
+            order.take(event, stream.things)
+        except Refused:  # accepted once under knowledge since corrected: fold the group as it stands
+            stream.dirty.add(group)
+
+    def _check_stream(self, draft: Draft, stream: _Stream) -> None:
+        kind, name, event = type(draft.event), draft.stream, draft.event
+        owner, _, identity = name.partition(":")
+        act = kind in (Corrected, Retracted)
+        if owner == LEDGER_STREAM:
+            if kind not in LEDGER_EVENTS and not act:
+                raise Refused("wrong_stream", f"{topic_of(event)} belongs in contract:<id> or service:<id>")
+            if kind is LedgerOpened and (stream.version or draft.source != "ledger"):
+                raise Refused("twice", "the ledger is open already")
+            return
+        if kind in LEDGER_EVENTS:
+            raise Refused("wrong_stream", f"{topic_of(event)} belongs in the stream `ledger`")
+        if owner == "service":
+            if kind not in SERVICE_EVENTS and not act:
+                raise Refused("wrong_stream", f"{topic_of(event)} belongs in contract:<id>, not in {name}")
+            if isinstance(event, ServiceStarted):
+                self._check_named(event.service, identity, name)
+            elif stream.version == 0 and identity not in self._named_services():
+                raise Refused("unknown_stream", f"no contract runs on {name} and no service_started opened it")
+            return
+        if isinstance(event, ServiceStarted):
+            raise Refused("wrong_stream", f"service_started belongs in service:{event.service}")
+        if isinstance(event, ContractStarted):
+            self._check_named(event.contract, identity, name)
+        elif stream.version == 0:
+            raise Refused("unknown_stream", f"{name} is not open; record its contract_started first")
+
+    def _check_named(self, said: str, identity: str, stream: str) -> None:
+        if said != identity:
+            raise Refused("wrong_stream", f"the event speaks of {said!r}, the subject is {stream!r}")
+
+    def _named_services(self) -> set[str]:
+        if self._services is None:
+            self._services = set()
+            for row in self._recording._store.openings():
+                self._name_services(decode_entry(row.state).event)
+        for entry in self._entries.values():
+            self._name_services(entry.event)
+        return self._services
+
+    def _name_services(self, event: Event | Unread) -> None:
+        assert self._services is not None
+        if isinstance(event, ContractStarted):
+            self._services.update(event.services)
+        elif isinstance(event, ServiceAssigned):
+            self._services.add(event.service)
+
+    # --- corrections and retractions ---
+
+    def _act(self, draft: Draft, event: Corrected | Retracted, stream: _Stream) -> Event:
+        """Check a correction or retraction against what it changes; the event in its canonical form."""
+        target = self._target(stream, event.target, draft.stream)
+        original = self._entry(target).event
+        if isinstance(original, LedgerOpened | ContractStarted) and isinstance(event, Retracted):
+            raise Refused("wrong_target", f"{topic_of(original)} opens the stream; correct it instead")
+        group, positions = self._group(stream, target)
+        if isinstance(event, Corrected):
+            event = self._check_correction(event, original)
+        self._check_standing(stream, group, positions, target, draft, event)
+        positions.append(self._next)
+        return event
+
+    def _check_correction(self, event: Corrected, original: Event | Unread) -> Corrected:
+        if isinstance(original, Corrected | Retracted | Unread | LedgerOpened):
+            raise Refused(
+                "wrong_target", f"{topic_of(original)} cannot be corrected; correct the first entry again, or retract"
+            )
+        replaced = replacement(original, event)
+        check(replaced, self.recorded_at)
+        field = IDENTITY[type(original)]
+        if order.thing_of(original) != order.thing_of(replaced) or (
+            field is not None and getattr(original, field) != getattr(replaced, field)
+        ):
+            raise Refused("changed_identity", f"the correction speaks of another {field}; retract and record anew")
+        return msgspec.structs.replace(event, data=payload_of(replaced))
+
+    def _check_standing(
+        self, stream: _Stream, group: ThingKey, positions: list[int], target: int, draft: Draft, event: Event
+    ) -> None:
+        """Fold the group as it would stand; `impossible_history` when it contradicts itself."""
+        known = self._known(positions)
+        if isinstance(event, Retracted) and target in withdrawn(known):
+            raise Refused("already_retracted", f"the entry at position {target} is retracted already")
+        trial = Entry(
+            stream=draft.stream, version=stream.version + 1, recorded_at=self.recorded_at, recorded_by="",
+            source=draft.source, id=draft.id, salt="", event=event,
+        )  # fmt: skip
+        try:
+            things = _folded([*known, (self._next, trial, self.recorded_at)])
+        except Refused as refused:
+            raise Refused("impossible_history", f"after this, {refused.code}: {refused.message}") from None
+        _replace(stream, group, things)
+        stream.dirty.discard(group)
+
+    def _refold(self, stream: _Stream, group: ThingKey) -> None:
+        if group not in stream.dirty:
+            return
+        _replace(stream, group, _folded(self._known(stream.groups[group]), forgive=True))
+        stream.dirty.discard(group)
+
+    def _target(self, stream: _Stream, target: str | int, name: str) -> int:
+        found = self._position_of(stream, target, self._next)
+        if found is None:
+            raise Refused("unknown_target", f"{name} holds no entry {target!r}; name an event id or a position of it")
+        if isinstance(target, str) and len(stream.keys[target]) > 1:
+            raise Refused("unknown_target", f"several sources used the id {target!r}; name the entry by its position")
+        return found
+
+    def _position_of(self, stream: _Stream, target: str | int, before: int) -> int | None:
+        if isinstance(target, str):
+            return resolve_target(target, before, {target: [key[1] for key in stream.keys.get(target, ())]})
+        known = 0 < target < before and self._entry(target).stream == stream.name
+        return target if known else None
+
+    def _group(self, stream: _Stream, position: int) -> tuple[ThingKey, list[int]]:
+        """The group an entry belongs to, with its positions; an entry no step orders is a group of its own."""
+        event = self._entry(position).event
+        while isinstance(event, Corrected | Retracted):
+            target = self._position_of(stream, event.target, position)
+            assert target is not None, "a correction of the store names an entry before it"
+            position, event = target, self._entry(target).event
+        group = None if isinstance(event, Unread) else order.group_of(event)
+        if group is None:
+            group = ("entry", str(position))
+            stream.groups.setdefault(group, [position])
+        return group, stream.groups.setdefault(group, [])
+
+    def _entry(self, position: int) -> Entry:
+        entry = self._entries.get(position)
+        if entry is None:
+            row = self._recording._store.read_at(position)
+            assert row is not None, position
+            entry = decode_entry(row.state)
+        return entry
+
+    def _known(self, positions: Iterable[int]) -> list[Known]:
+        return known_as_recorded([(position, self._entry(position)) for position in positions])
+
+
+def _folded(known: Sequence[Known], forgive: bool = False) -> dict[ThingKey, Thing]:
+    things: dict[ThingKey, Thing] = {}
+    for fact in standing(known):
+        try:
+            order.take(fact.event, things)
+        except Refused:
+            if not forgive:
+                raise
+    return things
+
+
+def _replace(stream: _Stream, group: ThingKey, things: dict[ThingKey, Thing]) -> None:
+    noun, name = group
+    for key in ((noun, name), ("announcement", name)) if noun == "maintenance" else (group,):
+        stream.things.pop(key, None)
+    stream.things.update(things)
+
+
+def _salts() -> Iterator[str]:
+    while True:
+        block = os.urandom(16 * 256).hex()
+        for start in range(0, len(block), 32):
+            yield block[start : start + 32]
