@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from ledger.book import Ledger, open_ledger
     from ledger.errors import Refused
 
-__all__ = ["Ledger", "Refused", "open_ledger"]
+__version__ = "0.1.0"
+__all__ = ["Ledger", "Refused", "__version__", "open_ledger"]
 
 
 def __getattr__(name: str) -> Any:

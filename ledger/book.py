@@ -192,6 +192,10 @@ class Ledger:
                 high = middle - 1
         return low
 
+    def root_at(self, position: int) -> str | None:
+        """The tree's root over the first `position` entries; None while the ledger has no tree."""
+        return None
+
     def history(
         self,
         contract: str,

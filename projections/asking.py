@@ -1,0 +1,132 @@
+"""One question in, one answer out: from a ledger, or from a history that came another way.
+
+An answer states everything it depends on, so that asked again with the same position and reading it is
+the same bytes, whatever the engine, the store or the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ledger import __version__
+from ledger.book import Ledger
+from ledger.history import History
+from ledger.readings import DEFAULT
+from ledger.spans import Instant, seconds
+from projections.frame import Frame, Frames
+from projections.questions import Question, instant_of, question, read, written
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A question's result, with all it depends on, its workings and the entries it rests on.
+
+    `known_at` is null when all the ledger holds was asked for; `position` is the last entry looked at;
+    `root` the tree's root over the entries up to `position`, null while the ledger has no tree.
+    """
+
+    question: str
+    params: dict[str, Any]
+    contract: str
+    known_at: str | None
+    position: int
+    root: str | None
+    reading: dict[str, str]
+    terms: str
+    calendar: str
+    tz: str
+    software: str
+    result: Any
+    workings: Any
+    because: tuple[int, ...]
+
+    def to_json(self) -> str:
+        """The answer's canonical bytes as text: field order fixed, no spaces."""
+        return msgspec.json.encode(self).decode()
+
+
+def ask(
+    ledger: Ledger,
+    name: str,
+    *,
+    contract: str,
+    known_at: datetime | str | None = None,
+    position: int | None = None,
+    reading: Mapping[str, str] | None = None,
+    **params: Any,
+) -> Answer:
+    """Answer a question of `QUESTIONS` about a contract, as known at an instant or a position.
+
+    Without either, all the ledger holds is known and every period counts as over. `reading` sets switches
+    for this question. Raises `Refused` with the code that names what is wrong.
+    """
+    asked = question(name)
+    values = read(asked, params)
+    switches = dict(reading or {})
+    knowledge = DEFAULT.with_switches(switches).knowledge
+    known = None if known_at is None else instant_of("known_at", known_at)
+    history = ledger.history(contract, known_at=known, position=position, knowledge=knowledge)
+    return answer_from(history, asked, values, switches, root=ledger.root_at(history.position))
+
+
+def answer_from(
+    history: History,
+    asked: Question,
+    values: Mapping[str, Any],
+    switches: Mapping[str, str],
+    *,
+    root: str | None = None,
+    frames: Frames | None = None,
+) -> Answer:
+    """The answer of a history already at hand, parameters already read."""
+    started = history.started
+    frames = frames or Frames(history, switches)
+    frame = frames.at(_anchor(values, history, frames))
+    finding = asked.function()(history, frames, **values)
+    return Answer(
+        question=asked.name,
+        params=written(values),
+        contract=history.contract,
+        known_at=None if history.known_at is None else msgspec.to_builtins(history.known_at),
+        position=history.position,
+        root=root,
+        reading=frame.reading.as_dict(),
+        terms=frame.terms_version,
+        calendar=frame.calendar_version,
+        tz=_tz_version(),
+        software=__version__,
+        result=finding.result,
+        workings=finding.workings,
+        because=tuple(sorted({*finding.because, *frame.because, *started.positions})),
+    )
+
+
+def _anchor(values: Mapping[str, Any], history: History, frames: Frames) -> Instant:
+    """The instant whose terms and reading the answer names: the first of the period asked about."""
+    for name in ("month", "first", "start", "at", "on"):
+        value = values.get(name)
+        if isinstance(value, int):
+            return value
+        if value is not None:
+            return _first_instant(value, frames.at(seconds(history.started.event.service_start)))
+    return min(history.now, seconds(history.own_facts[-1].known_at))
+
+
+def _first_instant(value: Any, frame: Frame) -> Instant:
+    from ledger.workdays import iso_week
+
+    if isinstance(value, date):
+        return frame.calendar.at(value)
+    if "W" in value:
+        return frame.calendar.at(iso_week(value))
+    return frame.calendar.at(date(int(value[:4]), int(value[5:7]), 1))
+
+
+def _tz_version() -> str:
+    import tzdata
+
+    return str(tzdata.IANA_VERSION)

@@ -1,0 +1,224 @@
+"""The questions by name: what the command line, HTTP, the page, SQL views and replays all ask.
+
+One table. A question names its parameters and the function that answers it as `module:function`, which
+is imported only when it is asked. Parameters come as text or as Python values; `read` makes them exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from ledger.errors import Refused
+from ledger.spans import Instant, moment, seconds
+
+
+class Param(NamedTuple):
+    """One parameter: its name, what kind of value it takes, and whether it may be left out."""
+
+    name: str
+    kind: str  # a key of KINDS
+    help: str
+    required: bool = True
+
+
+class Question(NamedTuple):
+    """One row: the name, the article, what it answers, its parameters, and where its rule is."""
+
+    name: str
+    article: str
+    summary: str
+    params: tuple[Param, ...]
+    rule: str
+
+    def function(self) -> Any:
+        """The rule that answers, imported now."""
+        module, _, name = self.rule.partition(":")
+        return getattr(import_module(module), name)
+
+
+MONTH = Param("month", "month", "a month, 2026-03")
+FIRST_DAY = Param("first", "date", "first day (or month), 2026-03-01")
+LAST_DAY = Param("last", "last_date", "last day (or month), included, 2026-03-31")
+AT = Param("at", "instant", "an instant, 2026-03-18T10:00:00+01:00")
+
+
+def _ids(name: str) -> Param:
+    return Param(name, "ids", f"ids of {name}, separated by commas; all when left out", required=False)
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question("availability", "6", "availability of a month: PRT, TI, rate, breach", (MONTH,),
+             "projections.availability:availability"),
+    Question("maintenance", "5", "notice, window, blocking and slot of each maintenance", (_ids("maintenances"),),
+             "projections.maintenance:maintenance"),
+    Question("backup_nights", "9", "which nights had their backup", (FIRST_DAY, LAST_DAY),
+             "projections.backups:backup_nights"),
+    Question("backup_weeks", "9", "which weeks had their backup",
+             (Param("first", "week", "first week, 2026-W09"), Param("last", "week", "last week, included")),
+             "projections.backups:backup_weeks"),
+    Question("backup_months", "9", "which months had their backup",
+             (Param("first", "month", "first month, 2026-03"), Param("last", "month", "last month, included")),
+             "projections.backups:backup_months"),
+    Question("office_days", "9", "which days had their backup of office documents", (FIRST_DAY, LAST_DAY),
+             "projections.backups:office_days"),
+    Question("backup_retention", "9", "until when each backup is owed", (_ids("backups"),),
+             "projections.backups:backup_retention"),
+    Question("backup_deletions", "9", "which deletions came too early, by how much", (),
+             "projections.backups:backup_deletions"),
+    Question("backup_copies", "9", "in how many places each backup lies at an instant", (AT,),
+             "projections.backups:backup_copies"),
+    Question("restorable", "9", "which backups are owed and restorable at an instant", (AT,),
+             "projections.backups:restorable"),
+    Question("restore_decision", "9", "what was owed for each restore request", (_ids("restores"),),
+             "projections.restores:restore_decision"),
+    Question("office_last_state", "9", "the last state of the office documents at an instant", (AT,),
+             "projections.backups:office_last_state"),
+    Question("updates", "10", "what each update missed: information, agreed date", (_ids("updates"),),
+             "projections.updates:updates"),
+    Question("weather", "6", "maintenance running and planned, outages open, at an instant", (AT,),
+             "projections.weather:weather"),
+    Question("breaches", "all", "the register: every promise broken in a period", (FIRST_DAY, LAST_DAY),
+             "projections.breaches:register"),
+)  # fmt: skip
+
+BY_NAME: dict[str, Question] = {question.name: question for question in QUESTIONS}
+
+
+def question(name: str) -> Question:
+    """The question of that name. Raises `Refused("unknown_question")`."""
+    found = BY_NAME.get(name)
+    if found is None:
+        import difflib
+
+        near = difflib.get_close_matches(name, BY_NAME, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "see `service-ledger questions`"
+        raise Refused("unknown_question", f"there is no question {name!r}; {hint}")
+    return found
+
+
+def read(asked: Question, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as the rule takes them. Raises `Refused` naming the parameter."""
+    known = {param.name for param in asked.params}
+    for name in given:
+        if name not in known:
+            takes = ", ".join(p.name for p in asked.params) or "no parameters"
+            raise Refused("bad_parameter", f"{asked.name} has no parameter {name!r}; it takes {takes}")
+    values: dict[str, Any] = {}
+    for param in asked.params:
+        value = given.get(param.name)
+        if value is None:
+            if param.required:
+                raise Refused("missing_parameter", f"{asked.name} needs {param.name}: {param.help}")
+            continue
+        values[param.name] = KINDS[param.kind](param.name, value)
+    _check_order(asked, values)
+    return values
+
+
+def written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as an answer states them: plain text and lists."""
+    return {name: _written(name, value) for name, value in values.items()}
+
+
+def _written(name: str, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return moment(value).strftime("%Y-%m-%dT%H:%M:%SZ") if name == "at" else value
+
+
+def _check_order(asked: Question, values: Mapping[str, Any]) -> None:
+    if "first" in values and "last" in values and values["last"] < values["first"]:
+        raise Refused("bad_parameter", f"{asked.name}: last {values['last']} is before first {values['first']}")
+
+
+# --- kinds of values ---
+
+
+def _month(name: str, value: Any) -> str:
+    if not (isinstance(value, str) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value)) or value < "0001":
+        raise Refused("bad_month", f"{name}: {value!r} is no month; write 2026-03")
+    return value
+
+
+def _week(name: str, value: Any) -> str:
+    from ledger.workdays import iso_week
+
+    if not isinstance(value, str):
+        raise Refused("bad_week", f"{name}: {value!r} is no week; write 2026-W09")
+    iso_week(value)
+    return value
+
+
+def _date(name: str, value: Any) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d", value):
+        value = f"{_month(name, value)}-01"
+    try:
+        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            raise ValueError
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Refused("bad_date", f"{name}: {value!r} is no date; write 2026-03-31") from None
+
+
+def _last_date(name: str, value: Any) -> date:
+    from datetime import timedelta
+
+    from ledger.workdays import add_months
+
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d", value):
+        return add_months(_date(name, value), 1) - timedelta(days=1)
+    return _date(name, value)
+
+
+def instant_of(name: str, value: Any) -> datetime:
+    """An aware datetime from text or datetime. Raises `Refused("bad_instant")`."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise Refused("bad_instant", f"{name}: {value!r} is no instant; write 2026-03-31T09:00:00+02:00") from None
+    if not isinstance(value, datetime):
+        raise Refused("bad_instant", f"{name}: {value!r} is no instant; write 2026-03-31T09:00:00+02:00")
+    if value.tzinfo is None:
+        shown = value.isoformat()
+        raise Refused("bad_instant", f"{name}: {shown} has no offset from UTC; write {shown}+01:00 or {shown}Z")
+    return value.astimezone(UTC)
+
+
+def _at(name: str, value: Any) -> Instant:
+    return value if isinstance(value, int) else seconds(instant_of(name, value))
+
+
+def _identities(name: str, value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    found = tuple(part.strip() for part in parts if isinstance(part, str) and part.strip())
+    if not found:
+        raise Refused("bad_parameter", f"{name}: name at least one id, or leave it out for all")
+    return found
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise Refused("bad_parameter", f"{name}: {value!r} is no whole number from 1")
+    return value
+
+
+KINDS = {
+    "month": _month,
+    "week": _week,
+    "date": _date,
+    "last_date": _last_date,
+    "instant": _at,
+    "ids": _identities,
+    "count": _count,
+}
