@@ -1,0 +1,1 @@
+"""Replays prove: the same answer again, elsewhere, later, or under another reading."""

@@ -1,0 +1,70 @@
+"""Options several commands share: which ledger, as known when, under which reading, in which form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULT_LEDGER = "service-ledger.db"
+
+
+def ledger_option(function: F) -> F:
+    """`--ledger`, from the environment's SERVICE_LEDGER, else a file in this folder."""
+    return click.option(
+        "-L",
+        "--ledger",
+        "url",
+        envvar="SERVICE_LEDGER",
+        default=DEFAULT_LEDGER,
+        show_default=True,
+        help="The ledger: a file, or postgresql://... (environment: SERVICE_LEDGER).",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """`--json`: the data as JSON on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def knowledge_options(function: F) -> F:
+    """`--known-at`, `--position`, `--reading`."""
+    for option in (
+        click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable)."),
+        click.option("--position", type=int, help="Know only the entries up to this position."),
+        click.option(
+            "--known-at",
+            metavar="INSTANT",
+            help="Know only what was recorded by then, 2026-04-02T00:00:00Z; `now` (default), or `all`: "
+            "everything held, every period taken as over.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def read_only_ledger(url: str) -> Any:
+    """The ledger opened for reading; it must exist."""
+    from ledger import open_ledger
+
+    return open_ledger(url, create=False)
+
+
+def switches_of(readings: tuple[str, ...]) -> dict[str, str]:
+    """The switches given as `name=value`."""
+    from ledger.readings import parse_switch
+
+    return dict(parse_switch(text) for text in readings)
+
+
+def known_at_of(text: str | None, position: int | None) -> Any:
+    """The knowledge instant asked for: now unless told otherwise; None for all."""
+    from ledger.book import wall_clock
+
+    if text == "all" or (text is None and position is not None):
+        return None
+    if text is None or text == "now":
+        return wall_clock().replace(microsecond=0)
+    return text

@@ -1,0 +1,159 @@
+"""Answers and entries for people: tables a person can read, drawn by rich, without any figure of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 120  # where nobody's window tells one
+
+
+def console() -> Console:
+    """Where tables go: stdout, as wide as the window."""
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False)
+
+
+def rows(found: Iterable[Mapping[str, Any]], empty: str = "nothing to show", title: str | None = None) -> None:
+    """Rows of the same keys as one table."""
+    listed = list(found)
+    out = console()
+    if not listed:
+        out.print(empty, markup=False)
+        return
+    table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
+    for name in listed[0]:
+        numeric = all(isinstance(row[name], int) and not isinstance(row[name], bool) for row in listed)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*(_cell(row[name]) for name in listed[0]))
+    out.print(table)
+
+
+def entries(pairs: Iterable[Any]) -> None:
+    """Entries of the ledger, a line each, streamed."""
+    from ledger.codec import Unread, payload_of, topic_of
+
+    out = console()
+    shown = False
+    for position, entry in pairs:
+        shown = True
+        payload = {k: v for k, v in payload_of(entry.event).items() if k not in ("content", "lists")}
+        said = " ".join(f"{name}={_cell(value)}" for name, value in payload.items())
+        unread = " (unread: written by a newer version)" if isinstance(entry.event, Unread) else ""
+        recorded = entry.recorded_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        out.print(
+            f"{position:>7}  {recorded}  {entry.stream:<20}  {topic_of(entry.event)}{unread}  {said}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if not shown:
+        out.print("no entry is like that", markup=False)
+
+
+def answer(found: Any, question: Any, book: Any = None) -> None:
+    """One answer: what was asked, the result, and (with a ledger) the workings and the entries."""
+    out = console()
+    when = found.known_at or "all the ledger holds"
+    params = " ".join(f"{name} {_cell(value)}" for name, value in found.params.items())
+    out.print(f"{question.name} {params}  contract {found.contract}", markup=False, style="bold")
+    out.print(f"as known at {when} (position {found.position}), terms {found.terms}", markup=False)
+    changed = _changed(found.reading)
+    out.print(f"reading: {changed or 'default'}", markup=False)
+    if found.reading["knowledge"] == "attested":
+        out.print("by the times its sources attested, not by the ledger's own clock", markup=False)
+    out.print()
+    _result(found.result)
+    if book is not None:
+        explain(found, book)
+
+
+def explain(found: Any, book: Any) -> None:
+    """The workings, and the entries the answer rests on."""
+    out = console()
+    out.print("Workings", style="bold")
+    _tree(out, found.workings, 1)
+    out.print("Rests on", style="bold")
+    shown = [position for position in found.because][:60]
+    entries((position, _entry(book, position)) for position in shown)
+    if len(found.because) > len(shown):
+        out.print(f"  and {len(found.because) - len(shown)} more entries: see --json", markup=False)
+
+
+def _entry(book: Any, position: int) -> Any:
+    from ledger.codec import decode_entry
+
+    return decode_entry(book.store.read_at(position).state)
+
+
+def _changed(reading: Mapping[str, str]) -> str:
+    from ledger.readings import DEFAULT
+
+    default = DEFAULT.as_dict()
+    return ", ".join(f"{name}={value}" for name, value in reading.items() if default[name] != value)
+
+
+def _result(result: Any) -> None:
+    if isinstance(result, list):
+        rows(result, empty="none")
+    elif isinstance(result, dict) and result and all(isinstance(v, dict) for v in result.values()):
+        rows([{"id": name, **value} for name, value in result.items()])
+    elif isinstance(result, dict):
+        if not result:
+            console().print("none")
+            return
+        nested = {k: v for k, v in result.items() if isinstance(v, dict) and v and k == "requests"}
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="cyan")
+        table.add_column(overflow="fold")
+        for name, value in result.items():
+            if name not in nested:
+                table.add_row(name, _cell(value))
+        console().print(table)
+        console().print()
+        for value in nested.values():
+            rows([{"id": name, **row} for name, row in value.items()])
+    else:
+        console().print(_cell(result), markup=False)
+
+
+def _tree(out: Console, value: Any, depth: int) -> None:
+    pad = "  " * depth
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if isinstance(inner, dict | list) and inner and not _flat(inner):
+                out.print(f"{pad}{name}:", markup=False)
+                _tree(out, inner, depth + 1)
+            else:
+                out.print(f"{pad}{name}: {_cell(inner)}", markup=False, soft_wrap=True)
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, dict):
+                out.print(
+                    pad + "- " + "  ".join(f"{k}: {_cell(v)}" for k, v in inner.items()), markup=False, soft_wrap=True
+                )
+            else:
+                out.print(f"{pad}- {_cell(inner)}", markup=False, soft_wrap=True)
+    else:
+        out.print(f"{pad}{_cell(value)}", markup=False)
+
+
+def _flat(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value
+    return not any(isinstance(v, dict | list) for v in inner) and len(value) <= 12
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(v) for v in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_cell(v)}" for k, v in value.items()) or "none"
+    return str(value)
