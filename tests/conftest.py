@@ -1,0 +1,62 @@
+"""Fixtures: a clock one can set, and a ledger in a fresh file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.story import instant
+
+
+class Clock:
+    """A clock that says what it was told."""
+
+    def __init__(self, now: str = "2025-01-01T00:00:00Z") -> None:
+        self.now = instant(now)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def set(self, text: str) -> None:
+        self.now = instant(text)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def book(tmp_path: Path, clock: Clock) -> Iterator[Any]:
+    """An empty ledger on a fresh file, with the fixture `clock`."""
+    from ledger import open_ledger
+
+    with open_ledger(str(tmp_path / "book.db"), clock=clock, recorded_by="test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def tell(book: Any, clock: Clock) -> Callable[..., Any]:
+    """Record one line of a story: `tell(recorded_at, type, data, subject=..., id=...)`; its receipt."""
+    count = 0
+
+    def one(recorded_at: str, kind: str, data: dict[str, Any], **attributes: Any) -> Any:
+        nonlocal count
+        count += 1
+        clock.set(recorded_at)
+        event = {
+            "specversion": "1.0",
+            "id": attributes.pop("id", f"e{count}"),
+            "source": attributes.pop("source", "test"),
+            "type": kind,
+            "subject": attributes.pop("subject", "contract:C1"),
+            "data": data,
+            **attributes,
+        }
+        return book.record([event])[0]
+
+    return one
