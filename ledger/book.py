@@ -11,19 +11,21 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from ledger.belonging import LEDGER_STREAM
 from ledger.cloudevents import Draft, drafts
 from ledger.codec import FORMAT_VERSION, Entry, decode_entries, decode_entry
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
     ContractStarted,
+    Corrected,
     Event,
     LedgerOpened,
     ServiceAssigned,
     TermsVersionPublished,
 )
 from ledger.history import History
-from ledger.recording import LEDGER_STREAM, Receipt, Recording
+from ledger.recording import Receipt, Recording
 from ledger.spans import FOREVER, seconds
 from ledger.store import Store, open_store
 
@@ -252,7 +254,7 @@ def _services_named(entries: Iterable[tuple[int, Entry]]) -> list[str]:
             found.update(dict.fromkeys(event.services))
         elif isinstance(event, ServiceAssigned):
             found[event.service] = None
-        elif type(event).__name__ == "Corrected":
+        elif isinstance(event, Corrected):
             named = event.data.get("services", ())
             found.update(dict.fromkeys([*named, *([event.data["service"]] if "service" in event.data else [])]))
     return list(found)

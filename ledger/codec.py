@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +23,10 @@ from ledger.events import VOCABULARY, Event, wire_name
 FORMAT_VERSION = 2
 MAX_ENTRY_BYTES = 65_535
 
-AnyEvent = Union[tuple(VOCABULARY.values())]  # type: ignore[valid-type]  # noqa: UP007  # one tagged union
+if TYPE_CHECKING:
+    AnyEvent = Event
+else:
+    AnyEvent = Union[tuple(VOCABULARY.values())]  # noqa: UP007  # one tagged union of the whole vocabulary
 
 
 class Unread(Struct, frozen=True):

@@ -44,7 +44,7 @@ def standing(entries: Sequence[Known]) -> list[Fact]:
     if not acts:
         return [_fact(known) for known in entries if not isinstance(known[1].event, Unread)]
     gone, newest = _resolve(entries, acts)
-    facts = []
+    facts: list[Fact] = []
     for known in entries:
         event = known[1].event
         if known[0] in gone or isinstance(event, Corrected | Retracted | Unread):
@@ -69,6 +69,7 @@ def _resolve(entries: Sequence[Known], acts: list[Known]) -> tuple[set[int], dic
     for known in reversed(acts):  # what came last is judged first: nothing later can withdraw it
         position, entry, _ = known
         event = entry.event
+        assert isinstance(event, Corrected | Retracted)
         if position in gone:
             continue
         target = resolve_target(event.target, position, by_id)
@@ -106,7 +107,10 @@ def _fact(known: Known) -> Fact:
 
 def _corrected(known: Known, correction: Known) -> Fact:
     position, entry, first_known_at = known
-    replaced = replacement(entry.event, correction[1].event)
+    original, said = entry.event, correction[1].event
+    assert not isinstance(original, Unread)
+    assert isinstance(said, Corrected)
+    replaced = replacement(original, said)
     return Fact(
         position=position,
         stream=entry.stream,

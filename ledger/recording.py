@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
-from ledger.store import NewRow, Row, Store, Transaction
 from msgspec import Struct
 
 from ledger import order
+from ledger.belonging import LEDGER_STREAM, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
 from ledger.codec import Entry, Unread, decode_entry, encode_entry, payload_of, topic_of
@@ -26,33 +26,17 @@ from ledger.corrections import Known, known_as_recorded, replacement, resolve_ta
 from ledger.errors import Refused
 from ledger.events import (
     VOCABULARY,
-    CalendarPublished,
     ContractStarted,
     Corrected,
     Event,
     LedgerOpened,
     Retracted,
     ServiceAssigned,
-    ServiceStarted,
-    SigningKeyMade,
-    SigningKeyRetired,
-    TermsVersionPublished,
-    TreeStarted,
 )
 from ledger.order import Thing, ThingKey
+from ledger.store import NewRow, Row, Store, Transaction
 
-LEDGER_STREAM = "ledger"
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
-LEDGER_EVENTS: frozenset[type[Event]] = frozenset(
-    {LedgerOpened, TermsVersionPublished, CalendarPublished, SigningKeyMade, SigningKeyRetired, TreeStarted}
-)
-_SHARED_PREFIXES = ("Outage", "Exclusion", "Maintenance", "Blocking", "Backup", "Disaster", "Update", "LegalHold")
-SERVICE_EVENTS: frozenset[type[Event]] = frozenset(
-    kind
-    for kind in VOCABULARY.values()
-    if kind.__name__.startswith(_SHARED_PREFIXES)
-    or kind.__name__ in ("ServiceStarted", "ControlAttested", "TestsCompleted")
-)
 IDENTITY: dict[type[Event], str | None] = {
     kind: next((f.name for f in msgspec.structs.fields(kind)[:1] if "max_length=128" in str(f.type)), None)
     for kind in VOCABULARY.values()
@@ -181,7 +165,7 @@ class _Batch:
         found = stream.find(draft.source, draft.id)
         if found is not None:
             return self._again(draft, found, stream)
-        self._check_stream(draft, stream)
+        check_stream(draft, stream.version, self._named_services)
         if draft.attested_at is not None and draft.attested_at > self.recorded_at + SKEW:
             raise Refused("occurred_after_recorded", f"attestedat {draft.attested_at.isoformat()} lies ahead")
         check(event, self.recorded_at)
@@ -288,37 +272,6 @@ class _Batch:
         except Refused:  # accepted once under knowledge since corrected: fold the group as it stands
             stream.dirty.add(group)
 
-    def _check_stream(self, draft: Draft, stream: _Stream) -> None:
-        kind, name, event = type(draft.event), draft.stream, draft.event
-        owner, _, identity = name.partition(":")
-        act = kind in (Corrected, Retracted)
-        if owner == LEDGER_STREAM:
-            if kind not in LEDGER_EVENTS and not act:
-                raise Refused("wrong_stream", f"{topic_of(event)} belongs in contract:<id> or service:<id>")
-            if kind is LedgerOpened and (stream.version or draft.source != "ledger"):
-                raise Refused("twice", "the ledger is open already")
-            return
-        if kind in LEDGER_EVENTS:
-            raise Refused("wrong_stream", f"{topic_of(event)} belongs in the stream `ledger`")
-        if owner == "service":
-            if kind not in SERVICE_EVENTS and not act:
-                raise Refused("wrong_stream", f"{topic_of(event)} belongs in contract:<id>, not in {name}")
-            if isinstance(event, ServiceStarted):
-                self._check_named(event.service, identity, name)
-            elif stream.version == 0 and identity not in self._named_services():
-                raise Refused("unknown_stream", f"no contract runs on {name} and no service_started opened it")
-            return
-        if isinstance(event, ServiceStarted):
-            raise Refused("wrong_stream", f"service_started belongs in service:{event.service}")
-        if isinstance(event, ContractStarted):
-            self._check_named(event.contract, identity, name)
-        elif stream.version == 0:
-            raise Refused("unknown_stream", f"{name} is not open; record its contract_started first")
-
-    def _check_named(self, said: str, identity: str, stream: str) -> None:
-        if said != identity:
-            raise Refused("wrong_stream", f"the event speaks of {said!r}, the subject is {stream!r}")
-
     def _named_services(self) -> set[str]:
         if self._services is None:
             self._services = set()
@@ -409,11 +362,11 @@ class _Batch:
             target = self._position_of(stream, event.target, position)
             assert target is not None, "a correction of the store names an entry before it"
             position, event = target, self._entry(target).event
-        group = None if isinstance(event, Unread) else order.group_of(event)
-        if group is None:
-            group = ("entry", str(position))
-            stream.groups.setdefault(group, [position])
-        return group, stream.groups.setdefault(group, [])
+        together = None if isinstance(event, Unread) else order.group_of(event)
+        if together is not None:
+            return together, stream.groups.setdefault(together, [])
+        alone = ("entry", str(position))
+        return alone, stream.groups.setdefault(alone, [position])
 
     def _entry(self, position: int) -> Entry:
         entry = self._entries.get(position)

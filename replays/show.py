@@ -78,7 +78,7 @@ def explain(found: Any, book: Any) -> None:
     out.print("Workings", style="bold")
     _tree(out, found.workings, 1)
     out.print("Rests on", style="bold")
-    shown = [position for position in found.because][:60]
+    shown = list(found.because)[:60]
     entries((position, _entry(book, position)) for position in shown)
     if len(found.because) > len(shown):
         out.print(f"  and {len(found.because) - len(shown)} more entries: see --json", markup=False)

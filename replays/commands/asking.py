@@ -9,8 +9,8 @@ import click
 from projections.questions import QUESTIONS, Param, Question
 from replays.commands.options import (
     json_option,
-    known_at_of,
     knowledge_options,
+    known_at_of,
     ledger_option,
     read_only_ledger,
     switches_of,

@@ -70,10 +70,7 @@ def record(
     from ledger.cloudevents import drafts
 
     lines: Iterable[Any]
-    if adapter is not None:
-        lines = _adapted(adapter, file, subject, zone)
-    else:
-        lines = _lines(file)
+    lines = _adapted(adapter, file, subject, zone) if adapter is not None else _lines(file)
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
         batch = list(drafts(_with_progress(lines, "reading"), source=recorded_by))
         receipts = book.record_drafts(batch, dry_run)
@@ -102,7 +99,7 @@ def _adapted(adapter: str, file: str, subject: str | None, zone: str | None) -> 
     intake = read_with(adapter, text, subject=subject, zone=zone)
     for note in intake.notes:
         click.echo(f"service-ledger: note: {note}", err=True)
-    return intake.events
+    return list(intake.events)
 
 
 def _with_progress(items: Iterable[Any], label: str) -> Iterator[Any]:
@@ -205,8 +202,8 @@ def _filter(
     for name in types:
         if name not in VOCABULARY:
             raise Refused("unknown_type", f"no event type is called {name!r}; see `service-ledger events`")
-    first_on = None if first is None else KINDS["date"]("--from", first)
-    last_on = None if last is None else KINDS["last_date"]("--to", last)
+    first_on: Any = None if first is None else KINDS["date"]("--from", first)
+    last_on: Any = None if last is None else KINDS["last_date"]("--to", last)
     upto = None if known_at is None else instant_of("--known-at", known_at)
     after = None if known_after is None else instant_of("--known-after", known_after)
 
@@ -232,7 +229,8 @@ def happened_at(entry: Any) -> datetime:
 
     names = INSTANTS.get(type(entry.event), ())
     chosen = next((getattr(entry.event, n) for n in names if getattr(entry.event, n) is not None), None)
-    return (chosen or entry.recorded_at).astimezone(UTC)
+    moment: datetime = chosen or entry.recorded_at
+    return moment.astimezone(UTC)
 
 
 @click.command()

@@ -82,7 +82,7 @@ def record_terms(file: str, url: str, effective_from: str, recorded_by: str) -> 
                     last=data.last,
                     lists=data.lists,
                     origin=data.source,
-                )  # fmt: skip
+                )
             )
         receipts = book.record(events, subject="ledger")
     click.echo(
