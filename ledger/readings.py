@@ -72,7 +72,7 @@ SWITCHES: tuple[Switch, ...] = (
             ("not_accepted", "no emergency is excluded"),
             ("evidenced_only", "only an emergency recorded with evidence is excluded")),
            "Amb-02", "5, 6", ("A5.6", "A6.3"), (*_RATE, *_WORK), "provider",
-           "the text sets no cap, only that the stop be urgent; a late or unreasoned declaration is shown as contested"),
+           "the text sets no cap, only that the stop be urgent; a late or bare declaration shows as contested"),
     Switch("window_exclusion",
            (("temporal", "what happens in the maintenance window is excluded, whatever its cause"),
             ("causal", "a stop for planned work is excluded even where it overruns the window")),
@@ -323,7 +323,7 @@ class Reading(Mapping[str, str]):
     `reading.as_dict()`. `knowledge` alone is not about the contract's text.
     """
 
-    def __init__(self, switches: Mapping[str, str] = {}) -> None:  # noqa: B006  (read, never kept or changed)
+    def __init__(self, switches: Mapping[str, str] = {}) -> None:
         for name in switches:
             switch_named(name)
         values = {s.name: _checked(s.name, switches[s.name]) if s.name in switches else s.default for s in SWITCHES}

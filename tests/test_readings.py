@@ -148,6 +148,7 @@ def test_another_reading_keeps_every_other_switch_and_the_order_of_the_table() -
     assert DEFAULT.overlap == "union"
     assert list(summed.as_dict()) == list(DEFAULT.as_dict())
     assert summed.changed() == {"overlap": "sum", "pooled": "per_user"}
+    assert DEFAULT.with_switches({"pooled": "per_user"}).with_switches({"overlap": "sum"}) == summed
     assert repr(summed) == "Reading({'overlap': 'sum', 'pooled': 'per_user'})"
 
 

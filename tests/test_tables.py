@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from fractions import Fraction
 
@@ -49,9 +50,11 @@ def test_a_percentage_in_quotes_is_exact(written: str, exact: Fraction) -> None:
     assert read(f'rate = "{written}"').rate == exact
 
 
-@pytest.mark.parametrize("written", ["100.1", "101", "-1", "99,5", "99.5%", "1e2", "", " 99.5", "1/2", "nan", "99.5\\n", "٩٩"])
+@pytest.mark.parametrize(
+    "written", ["100.1", "101", "-1", "99,5", "99.5%", "1e2", "", " 99.5", "1/2", "nan", "99.5\\n", "٩٩"]
+)
 def test_a_percentage_written_otherwise_is_refused(written: str) -> None:
-    with pytest.raises(ValueError, match="^rate: "):
+    with pytest.raises(ValueError, match=r"^rate: "):
         read(f'rate = "{written}"')
 
 
@@ -61,7 +64,7 @@ def test_a_percentage_written_otherwise_is_refused(written: str) -> None:
         ('rate = "99,5"', "rate: '99,5' is not a decimal number in quotes; write \"99.5\""),
         ('rate = "99.5 %"', "rate: '99.5 %' is not a decimal number in quotes; write \"99.5\""),
         ("rate = 99.5", 'rate: 99.5 is a float; write it in quotes, so that it is exact: "99.5"'),
-        ("rate = 99", "rate: 99 is not a decimal number in quotes; write \"99\""),
+        ("rate = 99", 'rate: 99 is not a decimal number in quotes; write "99"'),
         ("on = 2026-12-25", 'on: 2026-12-25 is a bare date or time; write it in quotes: "2026-12-25"'),
         ("hour = 07:00:00", 'hour: 07:00:00 is a bare date or time; write it in quotes: "07:00:00"'),
         ('hour = "7:00"', "hour: '7:00' is not an hour of the day; write \"07:00\""),
@@ -80,7 +83,7 @@ def test_a_percentage_written_otherwise_is_refused(written: str) -> None:
         ('night = { strat = "20:00", end = "07:00" }', "night.strat: no such key; did you mean 'start'?"),
         ("week = 5", "week: 5 is not a list"),
         (
-            'week = [{ days = ["mon"], start = "09:00", end = "12:00" }, { days = ["mno"], start = "09:00", end = "12:00" }]',
+            'week = [{ days = ["mon"], start = "09:00", end = "12:00" }, { days = ["mno"], start = "9", end = "9" }]',
             "week[1].days[0]: 'mno' is not one of fri, mon, sat, sun, thu, tue, wed; did you mean 'mon'?",
         ),
         (
@@ -99,7 +102,7 @@ def test_a_percentage_written_otherwise_is_refused(written: str) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_with_its_place_and_its_remedy(toml: str, said: str) -> None:
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=re.escape(said)) as refused:
         read(toml)
     assert str(refused.value) == said
 
@@ -110,7 +113,7 @@ def test_an_absent_value_is_left_out_not_null() -> None:
 
 
 def test_a_key_that_is_like_no_other_gets_no_suggestion() -> None:
-    with pytest.raises(ValueError, match="^zzz: no such key$"):
+    with pytest.raises(ValueError, match=r"^zzz: no such key$"):
         read("zzz = 1")
 
 
