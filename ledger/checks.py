@@ -21,7 +21,7 @@ SKEW = timedelta(seconds=5)  # how far a reporter's clock may be ahead of the le
 PLANS = frozenset(  # instants that speak of what is to come, so may lie after the recording
     {"planned_start", "planned_end", "effective_from", "service_start"}
 )
-EVIDENCE = re.compile(r"^(sha256:[0-9a-f]{64}|[a-z][a-z0-9+.-]*://[^\s\x00-\x1f]{1,500})$")
+EVIDENCE = re.compile(r"^(sha256:[0-9a-f]{64}|[a-z][a-z0-9+.-]*://[^\s\x00-\x1f]{1,500})\Z")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 Patterns = tuple[tuple[str, re.Pattern[str]], ...]
 PERSONAL: Patterns = (

@@ -20,7 +20,7 @@ from ledger.codec import Entry, Unread, event_of, payload_of, topic_of
 from ledger.errors import Refused
 from ledger.events import VOCABULARY, ContractStarted, Event, ServiceStarted
 
-STREAM = re.compile(r"^(ledger|(contract|service):[^\s\x00-\x1f/]{1,128})$")
+STREAM = re.compile(r"^(ledger|(contract|service):[^\s\x00-\x1f/]{1,128})\Z")
 TRANSPORT = frozenset(
     "datacontenttype dataschema traceparent tracestate partitionkey sequence sequencetype sampledrate "
     "dataref expirytime recordedtime severitynumber severitytext correlationid causationid".split()
