@@ -28,6 +28,7 @@ from ledger.history import History
 from ledger.recording import Receipt, Recording
 from ledger.spans import FOREVER, seconds
 from ledger.store import Store, open_store
+from ledger.streams import without_collector
 
 PAGE = 1000
 KEPT_ENTRIES = 500_000  # decoded entries kept for asking again
@@ -94,7 +95,9 @@ class Ledger:
         nothing was written. Event Structs need `subject`, their stream (a `ContractStarted` brings its
         own). After it returns, kill -9 and power loss lose nothing.
         """
-        return self.record_drafts(list(drafts(events, subject=subject, source=source or self.recorded_by)), dry_run)
+        with without_collector(PAGE):
+            batch = list(drafts(events, subject=subject, source=source or self.recorded_by))
+        return self.record_drafts(batch, dry_run)
 
     def record_drafts(self, batch: Sequence[Draft], dry_run: bool = False) -> list[Receipt]:
         """As `record`, for events already parsed."""
@@ -157,7 +160,9 @@ class Ledger:
         """Every entry from position `start` to `stop`, both included, page by page, in bounded memory."""
         while True:
             page = self.store.read(start, PAGE, stop, topics)
-            yield from zip((row.position for row in page), decode_entries([row.state for row in page]), strict=True)
+            with without_collector(len(page)):
+                entries = decode_entries([row.state for row in page])
+            yield from zip([row.position for row in page], entries, strict=True)
             if len(page) < PAGE:
                 return
             start = page[-1].position + 1
@@ -171,7 +176,10 @@ class Ledger:
         after = kept[-1][1].version if kept else 0
         rows = self.store.read_stream(name, after_version=after)
         if rows:
-            kept.extend(zip((row.position for row in rows), decode_entries([row.state for row in rows]), strict=True))
+            with without_collector(len(rows)):
+                kept.extend(
+                    zip([row.position for row in rows], decode_entries([row.state for row in rows]), strict=True)
+                )
             self._let_go()
         return kept
 

@@ -22,7 +22,7 @@ from ledger.belonging import LEDGER_STREAM, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
 from ledger.codec import Entry, Unread, decode_entry, encode_entry, payload_of, topic_of
-from ledger.corrections import Known, known_as_recorded, replacement, resolve_target, standing, withdrawn
+from ledger.corrections import Known, known_as_recorded, replacement, resolve_target, withdrawn
 from ledger.errors import Refused
 from ledger.events import (
     VOCABULARY,
@@ -33,8 +33,9 @@ from ledger.events import (
     Retracted,
     ServiceAssigned,
 )
-from ledger.order import Thing, ThingKey
+from ledger.order import ThingKey
 from ledger.store import NewRow, Row, Store, Transaction
+from ledger.streams import Key, StreamState, folded, replace_group, without_collector
 
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
 IDENTITY: dict[type[Event], str | None] = {
@@ -54,26 +55,6 @@ class Receipt(Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
-_Key = tuple[str, int, int]  # source, position, version
-
-
-class _Stream:
-    """What a writer knows of one stream."""
-
-    __slots__ = ("dirty", "groups", "keys", "name", "things", "version")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.version = 0
-        self.keys: dict[str, tuple[_Key, ...]] = {}
-        self.things: dict[ThingKey, Thing] = {}
-        self.groups: dict[ThingKey, list[int]] = {}
-        self.dirty: set[ThingKey] = set()  # groups to fold anew: a correction touched them
-
-    def find(self, source: str, event_id: str) -> _Key | None:
-        return next((key for key in self.keys.get(event_id, ()) if key[0] == source), None)
-
-
 class Recording:
     """The writing side of one ledger. Threads may share it; the store's lock orders them."""
 
@@ -84,7 +65,7 @@ class Recording:
         self._clock = clock
         self._recorded_by = recorded_by
         self._opening = opening
-        self._streams: OrderedDict[str, _Stream] = OrderedDict()
+        self._streams: OrderedDict[str, StreamState] = OrderedDict()
 
     def record(self, drafts: Sequence[Draft], *, dry_run: bool = False) -> list[Receipt]:
         """Append one batch, all or nothing, and return a receipt for each draft, in order.
@@ -93,7 +74,7 @@ class Recording:
         every check is made and nothing is written either way.
         """
         try:
-            with self._store.write() as transaction:
+            with without_collector(len(drafts)), self._store.write() as transaction:
                 batch = _Batch(self, transaction)
                 receipts = [batch.take(draft) for draft in drafts]
                 if dry_run:
@@ -179,7 +160,7 @@ class _Batch:
                 stream.groups.setdefault(group, []).append(self._next)
         return self._append(draft, event, stream)
 
-    def _append(self, draft: Draft, event: Event, stream: _Stream) -> Receipt:
+    def _append(self, draft: Draft, event: Event, stream: StreamState) -> Receipt:
         position, version = self._next, stream.version + 1
         entry = Entry(
             stream=draft.stream,
@@ -196,13 +177,12 @@ class _Batch:
         self._entries[position] = entry
         self._next = position + 1
         stream.version = version
-        key = (draft.source, position, version)
-        stream.keys[draft.id] = (*stream.keys.get(draft.id, ()), key)
+        stream.remember(draft.id, (draft.source, position, version))
         return Receipt(
             position=position, stream=draft.stream, version=version, recorded_at=self.recorded_at, outcome="recorded"
         )
 
-    def _again(self, draft: Draft, found: _Key, stream: _Stream) -> Receipt:
+    def _again(self, draft: Draft, found: Key, stream: StreamState) -> Receipt:
         source, position, version = found
         first = self._entry(position)
         if draft.attested_at != first.attested_at or not self._says_same(draft.event, first.event, stream, position):
@@ -217,7 +197,7 @@ class _Batch:
             outcome="already_recorded",
         )
 
-    def _says_same(self, event: Event, first: Event | Unread, stream: _Stream, position: int) -> bool:
+    def _says_same(self, event: Event, first: Event | Unread, stream: StreamState, position: int) -> bool:
         """Equal instants are equal whatever their offset; a correction is stored in canonical form."""
         if not isinstance(event, Corrected) or not isinstance(first, Corrected):
             return event == first
@@ -231,11 +211,11 @@ class _Batch:
 
     # --- streams ---
 
-    def _stream(self, name: str) -> _Stream:
+    def _stream(self, name: str) -> StreamState:
         streams = self._recording._streams
         stream = streams.get(name)
         if stream is None:
-            stream = streams[name] = _Stream(name)
+            stream = streams[name] = StreamState(name)
         else:
             streams.move_to_end(name)
         if name not in self._caught_up:
@@ -244,14 +224,13 @@ class _Batch:
             self._caught_up.add(name)
         return stream
 
-    def _learn(self, stream: _Stream, row: Row) -> None:
+    def _learn(self, stream: StreamState, row: Row) -> None:
         """Fold an entry another batch, or another writer, appended."""
         assert row.version == stream.version + 1, (row.stream, row.version, stream.version)
         entry = decode_entry(row.state)
         event = entry.event
         stream.version = row.version
-        key = (entry.source, row.position, row.version)
-        stream.keys[entry.id] = (*stream.keys.get(entry.id, ()), key)
+        stream.remember(entry.id, (entry.source, row.position, row.version))
         if isinstance(event, Unread):
             return
         if isinstance(event, Corrected | Retracted):
@@ -290,7 +269,7 @@ class _Batch:
 
     # --- corrections and retractions ---
 
-    def _act(self, draft: Draft, event: Corrected | Retracted, stream: _Stream) -> Event:
+    def _act(self, draft: Draft, event: Corrected | Retracted, stream: StreamState) -> Event:
         """Check a correction or retraction against what it changes; the event in its canonical form."""
         target = self._target(stream, event.target, draft.stream)
         original = self._entry(target).event
@@ -318,7 +297,7 @@ class _Batch:
         return msgspec.structs.replace(event, data=payload_of(replaced))
 
     def _check_standing(
-        self, stream: _Stream, group: ThingKey, positions: list[int], target: int, draft: Draft, event: Event
+        self, stream: StreamState, group: ThingKey, positions: list[int], target: int, draft: Draft, event: Event
     ) -> None:
         """Fold the group as it would stand; `impossible_history` when it contradicts itself."""
         known = self._known(positions)
@@ -329,19 +308,19 @@ class _Batch:
             source=draft.source, id=draft.id, salt="", event=event,
         )  # fmt: skip
         try:
-            things = _folded([*known, (self._next, trial, self.recorded_at)])
+            things = folded([*known, (self._next, trial, self.recorded_at)])
         except Refused as refused:
             raise Refused("impossible_history", f"after this, {refused.code}: {refused.message}") from None
-        _replace(stream, group, things)
+        replace_group(stream, group, things)
         stream.dirty.discard(group)
 
-    def _refold(self, stream: _Stream, group: ThingKey) -> None:
+    def _refold(self, stream: StreamState, group: ThingKey) -> None:
         if group not in stream.dirty:
             return
-        _replace(stream, group, _folded(self._known(stream.groups[group]), forgive=True))
+        replace_group(stream, group, folded(self._known(stream.groups[group]), forgive=True))
         stream.dirty.discard(group)
 
-    def _target(self, stream: _Stream, target: str | int, name: str) -> int:
+    def _target(self, stream: StreamState, target: str | int, name: str) -> int:
         found = self._position_of(stream, target, self._next)
         if found is None:
             raise Refused("unknown_target", f"{name} holds no entry {target!r}; name an event id or a position of it")
@@ -349,13 +328,13 @@ class _Batch:
             raise Refused("unknown_target", f"several sources used the id {target!r}; name the entry by its position")
         return found
 
-    def _position_of(self, stream: _Stream, target: str | int, before: int) -> int | None:
+    def _position_of(self, stream: StreamState, target: str | int, before: int) -> int | None:
         if isinstance(target, str):
             return resolve_target(target, before, {target: [key[1] for key in stream.keys.get(target, ())]})
         known = 0 < target < before and self._entry(target).stream == stream.name
         return target if known else None
 
-    def _group(self, stream: _Stream, position: int) -> tuple[ThingKey, list[int]]:
+    def _group(self, stream: StreamState, position: int) -> tuple[ThingKey, list[int]]:
         """The group an entry belongs to, with its positions; an entry no step orders is a group of its own."""
         event = self._entry(position).event
         while isinstance(event, Corrected | Retracted):
@@ -378,24 +357,6 @@ class _Batch:
 
     def _known(self, positions: Iterable[int]) -> list[Known]:
         return known_as_recorded([(position, self._entry(position)) for position in positions])
-
-
-def _folded(known: Sequence[Known], forgive: bool = False) -> dict[ThingKey, Thing]:
-    things: dict[ThingKey, Thing] = {}
-    for fact in standing(known):
-        try:
-            order.take(fact.event, things)
-        except Refused:
-            if not forgive:
-                raise
-    return things
-
-
-def _replace(stream: _Stream, group: ThingKey, things: dict[ThingKey, Thing]) -> None:
-    noun, name = group
-    for key in ((noun, name), ("announcement", name)) if noun == "maintenance" else (group,):
-        stream.things.pop(key, None)
-    stream.things.update(things)
 
 
 def _salts() -> Iterator[str]:

@@ -1,0 +1,71 @@
+"""What a writer knows of one stream: which keys were used, how each thing stands, which entries made it so."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ledger import order
+from ledger.corrections import Known, standing
+from ledger.errors import Refused
+from ledger.order import Thing, ThingKey
+
+Key = tuple[str, int, int]  # source, position, version
+
+
+class StreamState:
+    """The folded state of one stream; kept between batches, caught up under the write lock."""
+
+    __slots__ = ("dirty", "groups", "keys", "name", "things", "version")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.version = 0
+        self.keys: dict[str, tuple[Key, ...]] = {}
+        self.things: dict[ThingKey, Thing] = {}
+        self.groups: dict[ThingKey, list[int]] = {}
+        self.dirty: set[ThingKey] = set()  # groups to fold anew: a correction touched them
+
+    def find(self, source: str, event_id: str) -> Key | None:
+        for key in self.keys.get(event_id, ()):
+            if key[0] == source:
+                return key
+        return None
+
+    def remember(self, event_id: str, key: Key) -> None:
+        known = self.keys.get(event_id)
+        self.keys[event_id] = (key,) if known is None else (*known, key)
+
+
+def folded(known: Sequence[Known], forgive: bool = False) -> dict[ThingKey, Thing]:
+    """How things stand after these entries, corrections applied. Raises `Refused` unless it shall `forgive`."""
+    things: dict[ThingKey, Thing] = {}
+    for fact in standing(known):
+        try:
+            order.take(fact.event, things)
+        except Refused:
+            if not forgive:
+                raise
+    return things
+
+
+def replace_group(stream: StreamState, group: ThingKey, things: dict[ThingKey, Thing]) -> None:
+    """Put newly folded things in the place of a group's old ones."""
+    noun, name = group
+    for key in ((noun, name), ("announcement", name)) if noun == "maintenance" else (group,):
+        stream.things.pop(key, None)
+    stream.things.update(things)
+
+
+@contextmanager
+def without_collector(count: int) -> Iterator[None]:
+    """Let the garbage collector rest during a long batch: nothing in it is cyclic, and it would walk it all."""
+    paused = count > 500 and gc.isenabled()
+    if paused:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()
