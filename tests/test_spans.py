@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,7 @@ def held(parts: list[Span] | Spans) -> set[int]:
 def assert_canonical(spans: Spans) -> None:
     assert isinstance(spans, tuple)
     assert all(start < end for start, end in spans)
-    assert all(end < start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end < start for (_, end), (start, _) in pairwise(spans))
 
 
 @given(st.lists(loose, max_size=4))
