@@ -1,0 +1,69 @@
+"""Adapters: what real tools emit becomes events the ledger can record, or a note that says why not.
+
+`ADAPTERS` names each, what it reads and where its function is; `read_with` finds one by name. Every adapter
+is a pure function `events(given, *, subject, source, ...) -> Intake`: no clock, no file, no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any
+
+from ledger.errors import Refused
+from ledger.intake.intake import Intake
+
+__all__ = ["ADAPTERS", "Intake", "adapter", "options_of", "read_with"]
+
+# name, what it reads, where its function is (module, or module:function)
+ADAPTERS: tuple[tuple[str, str, str], ...] = (
+    ("jenkins", "revisions of the Jenkins infrastructure status site, JSON lines", "jenkins"),
+    ("github-status", "incidents, seen versions and changes of GitHub's status page, JSON lines", "github_status"),
+)
+
+
+def adapter(name: str) -> Callable[..., Intake]:
+    """The function of one adapter, imported when asked for. Raises `Refused("unknown_value")`."""
+    for known, _, place in ADAPTERS:
+        if known == name:
+            module, _, function = place.partition(":")
+            found: Callable[..., Intake] = getattr(import_module(f"ledger.intake.{module}"), function or "events")
+            return found
+    raise Refused("unknown_value", f"no adapter is called {name!r}; there are {', '.join(row[0] for row in ADAPTERS)}")
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """What may be said beside subject and source: each option with its default, `...` where it must be given."""
+    taken = signature(adapter(name)).parameters.values()
+    own = (p for p in taken if p.kind is Parameter.KEYWORD_ONLY and p.name not in ("subject", "source"))
+    return {p.name: ... if p.default is Parameter.empty else p.default for p in own}
+
+
+def read_with(
+    name: str, given: Any, *, subject: str | None = None, source: str | None = None, **options: Any
+) -> Intake:
+    """What the adapter `name` makes of text (or parsed JSON), for the stream `subject`.
+
+    Options that are None are left out. Raises `Refused` for an unknown adapter or option, for an option or
+    subject that is missing, and for text that is not what the adapter reads.
+    """
+    function = adapter(name)
+    if not subject:
+        raise Refused("missing_field", f"the adapter {name} needs a subject, the stream its events go to")
+    chosen = {option: value for option, value in options.items() if value is not None}
+    known = options_of(name)
+    for option in chosen:
+        if option not in known:
+            raise Refused(
+                "unknown_field", f"the adapter {name} takes no {option}; it takes {', '.join(known) or 'none'}"
+            )
+    missing = [option for option, default in known.items() if default is ... and option not in chosen]
+    if missing:
+        raise Refused("missing_field", f"the adapter {name} needs {', '.join(missing)}")
+    if source is not None:
+        chosen["source"] = source
+    try:
+        return function(given, subject=subject, **chosen)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as e:
+        raise Refused("bad_field", f"not what {name} writes: {type(e).__name__}: {e}") from e

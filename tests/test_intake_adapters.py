@@ -1,0 +1,69 @@
+"""Adapters are found by name, say what they need, and share one reading of instants and short texts."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from ledger import Refused
+from ledger.intake import ADAPTERS, adapter, intake, options_of, read_with
+
+
+@pytest.mark.parametrize(("name", "reads", "place"), ADAPTERS)
+def test_every_adapter_of_the_table_is_there_and_documented(name: str, reads: str, place: str) -> None:
+    function = adapter(name)
+    assert function.__doc__
+    assert import_module(f"ledger.intake.{place.partition(':')[0]}").__doc__
+    assert reads
+    assert isinstance(options_of(name), dict)
+
+
+REFUSED = (
+    ("no such adapter", "unknown_value", "morse", {"subject": "contract:C1"}),
+    ("no subject", "missing_field", "jenkins", {}),
+    ("an option it does not take", "unknown_field", "jenkins", {"subject": "service:s", "zone": "UTC"}),
+    ("text that is no JSON", "bad_json", "jenkins", {"subject": "service:s", "given": "{"}),
+    ("JSON of another shape", "bad_field", "jenkins", {"subject": "service:s", "given": [1]}),
+)
+
+
+@pytest.mark.parametrize(("why", "code", "name", "given"), REFUSED)
+def test_what_an_adapter_cannot_do_is_refused_by_code(why: str, code: str, name: str, given: dict[str, str]) -> None:
+    options = dict(given)
+    with pytest.raises(Refused) as refused:
+        read_with(name, options.pop("given", ""), **options)
+    assert refused.value.code == code
+
+
+def test_an_option_that_is_none_is_not_given() -> None:
+    assert read_with("jenkins", "", subject="service:s", zone=None).events == []
+
+
+INSTANTS = (
+    ("2026-02-03T09:00:00Z", "2026-02-03T09:00:00Z"),
+    ("2026-02-03T09:00:00.999999999+02:00", "2026-02-03T09:00:00+02:00"),  # cut off, never rounded up
+    ("2026-02-03 09:00:00.000 UTC", "2026-02-03T09:00:00Z"),
+    ("2026-02-03T09:00:00-00:00", "2026-02-03T09:00:00Z"),
+)
+
+
+@pytest.mark.parametrize(("text", "expected"), INSTANTS)
+def test_an_instant_is_kept_to_the_second_with_its_offset(text: str, expected: str) -> None:
+    assert intake.written(intake.instant(text)) == expected
+
+
+def test_an_instant_without_offset_is_no_instant() -> None:
+    with pytest.raises(ValueError, match="no offset"):
+        intake.instant("2026-02-03T09:00:00")
+
+
+def test_a_title_is_one_short_line_without_personal_data() -> None:
+    assert intake.short("  a\n\tb ") == "a b"
+    assert intake.short("") is None
+    assert intake.short("x" * 200) == "x" * 159 + "…"
+    assert intake.short("ask jo@example.org") == "(title withheld: it looks like personal data)"
+
+
+def test_lines_are_ended_by_line_feeds_alone() -> None:
+    assert list(intake.lines('{"a": "x\u2028y"}\n\n{"b": 1}')) == [(1, {"a": "x\u2028y"}), (3, {"b": 1})]
