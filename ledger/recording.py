@@ -236,9 +236,9 @@ class _Batch:
         if isinstance(event, Corrected | Retracted):
             target = self._position_of(stream, event.target, row.position)
             if target is not None:
-                group, positions = self._group(stream, target)
+                touched, positions = self._group(stream, target)
                 positions.append(row.position)
-                stream.dirty.add(group)
+                stream.dirty.add(touched)
             return
         group = order.group_of(event)
         if group is None:

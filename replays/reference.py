@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from ledger.events import VOCABULARY
@@ -17,3 +19,39 @@ def vocabulary() -> list[dict[str, object]]:
         shown = " ".join(f.encode_name if f.required else f"[{f.encode_name}]" for f in fields)
         rows.append({"event": name, "fields": shown, "says": (kind.__doc__ or "").strip()})
     return rows
+
+
+def events_table() -> str:
+    """The vocabulary as a Markdown table."""
+    rows = ["| event | fields | says |", "|---|---|---|"]
+    rows += [f"| `{r['event']}` | {r['fields']} | {r['says']} |" for r in vocabulary()]
+    return "\n".join(rows)
+
+
+def questions_table() -> str:
+    """The questions as a Markdown table."""
+    from projections.questions import QUESTIONS
+
+    rows = ["| question | article | parameters | answers |", "|---|---|---|---|"]
+    for q in QUESTIONS:
+        params = " ".join(p.name if p.required else f"[{p.name}]" for p in q.params)
+        rows.append(f"| `{q.name}` | {q.article} | {params} | {q.summary} |")
+    return "\n".join(rows)
+
+
+def switches_table() -> str:
+    """The switches as a Markdown table."""
+    from ledger.readings import SWITCHES
+
+    rows = ["| switch | values | article | why the default |", "|---|---|---|---|"]
+    for s in SWITCHES:
+        values = " · ".join([f"**{s.values[0]}**", *s.values[1:]])
+        rows.append(f"| `{s.name}` | {values} | {s.article} | {s.why.replace('|', '/')} |")
+    return "\n".join(rows)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "questions": questions_table,
+    "events": events_table,
+    "switches": switches_table,
+}
