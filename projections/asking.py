@@ -18,6 +18,7 @@ from ledger.book import Ledger
 from ledger.history import History
 from ledger.readings import DEFAULT
 from ledger.spans import Instant, seconds
+from ledger.zones import TZ_VERSION
 from projections.frame import Frame, Frames
 from projections.questions import Question, instant_of, question, read, written
 
@@ -97,7 +98,7 @@ def answer_from(
         reading=frame.reading.as_dict(),
         terms=frame.terms_version,
         calendar=frame.calendar_version,
-        tz=_tz_version(),
+        tz=TZ_VERSION,
         software=__version__,
         result=finding.result,
         workings=finding.workings,
@@ -124,9 +125,3 @@ def _first_instant(value: Any, frame: Frame) -> Instant:
     if "W" in value:
         return frame.calendar.at(iso_week(value))
     return frame.calendar.at(date(int(value[:4]), int(value[5:7]), 1))
-
-
-def _tz_version() -> str:
-    import tzdata
-
-    return str(tzdata.IANA_VERSION)
