@@ -66,5 +66,5 @@ def known_at_of(text: str | None, position: int | None) -> Any:
     if text == "all" or (text is None and position is not None):
         return None
     if text is None or text == "now":
-        return wall_clock().replace(microsecond=0)
+        return wall_clock()
     return text
