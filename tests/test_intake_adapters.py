@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def test_every_adapter_of_the_table_is_there_and_documented(name: str, reads: st
     assert isinstance(options_of(name), dict)
 
 
-REFUSED = (
+REFUSED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("no such adapter", "unknown_value", "morse", {"subject": "contract:C1"}),
     ("no subject", "missing_field", "jenkins", {}),
     ("an option it does not take", "unknown_field", "jenkins", {"subject": "service:s", "zone": "UTC"}),
@@ -29,7 +30,7 @@ REFUSED = (
 
 
 @pytest.mark.parametrize(("why", "code", "name", "given"), REFUSED)
-def test_what_an_adapter_cannot_do_is_refused_by_code(why: str, code: str, name: str, given: dict[str, str]) -> None:
+def test_what_an_adapter_cannot_do_is_refused_by_code(why: str, code: str, name: str, given: dict[str, Any]) -> None:
     options = dict(given)
     with pytest.raises(Refused) as refused:
         read_with(name, options.pop("given", ""), **options)
