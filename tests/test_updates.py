@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Refused
@@ -476,6 +476,7 @@ INSTANT = st.integers(0, 20).map(lambda hours: datetime(2026, 3, 2, 22, tzinfo=U
 OFFSET = st.sampled_from([0, 60, 120, -300, 345]).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
+@settings(deadline=None)
 @given(st.lists(INSTANT, max_size=4), st.lists(st.tuples(INSTANT, st.integers(2, 4)), max_size=3), INSTANT, OFFSET)
 def test_offsets_and_the_order_of_recording_change_no_code(
     published: list[datetime], agreements: list[tuple[datetime, int]], out: datetime, offset: timezone
@@ -494,6 +495,7 @@ def test_offsets_and_the_order_of_recording_change_no_code(
     assert ("no_agreed_date" in found) == all(at >= out for at, _ in agreements)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(INSTANT, st.booleans()), max_size=5), INSTANT)
 def test_a_fact_recorded_later_changes_no_earlier_answer(told: list[tuple[datetime, bool]], out: datetime) -> None:
     lines = [STARTED, rolled_out(out.isoformat(), kind="version")]
