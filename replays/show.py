@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 140  # where nobody's window tells one
+WIDTH = 200  # where nobody's window tells one
 
 
 def console() -> Console:
@@ -28,7 +28,7 @@ def rows(found: Iterable[Mapping[str, Any]], empty: str = "nothing to show", tit
     table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
     for name in listed[0]:
         numeric = all(isinstance(row[name], int) and not isinstance(row[name], bool) for row in listed)
-        short = all(len(_cell(row[name])) <= 24 for row in listed)
+        short = out.width >= WIDTH and all(len(_cell(row[name])) <= 24 for row in listed)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
     for row in listed:
         table.add_row(*(_cell(row[name]) for name in listed[0]))

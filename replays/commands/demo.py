@@ -1,0 +1,93 @@
+"""`service-ledger demo`: a ledger made for it, and the questions worth asking of it, with their commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+DEFAULT_DEMO = "service-ledger-demo.db"
+
+
+@click.command(epilog="Example: service-ledger demo --ledger tour.db")
+@click.option("-L", "--ledger", "url", default=DEFAULT_DEMO, show_default=True, help="Where to build the demo ledger.")
+@click.option("--build-only", is_flag=True, help="Build the ledger and ask nothing.")
+def demo(url: str, build_only: bool) -> None:
+    """Build the demo ledger and show what can be asked of it.
+
+    It holds the real public history of the Jenkins project's infrastructure (contract C-REAL) and a
+    simulated contract year (C-2041: backups with gaps, maintenance, outages, restores, updates, support),
+    each fact recorded by a simulated clock at the moment it was learnt.
+    """
+    from ledger.demo import DEMO
+
+    _build(url)
+    if build_only:
+        return
+    tour = _tour(DEMO)
+    for number, (why, question, params, known_at) in enumerate(tour, 1):
+        click.echo(f"\n({number}) {why}")
+        click.echo(f"    $ {_command(url, question, params, known_at)}\n")
+        _ask(url, question, params, known_at)
+    click.echo("\nAdd --explain to any of them for the workings and the entries the answer rests on.")
+
+
+def _build(url: str) -> None:
+    from ledger import open_ledger
+    from ledger.demo import ORIGIN, record_demo
+    from ledger.errors import Refused
+
+    if Path(url).exists():
+        with open_ledger(url, create=False) as book:
+            opened = next((entry.event for _, entry in book.entries(1, 1)), None)
+        if getattr(opened, "origin", None) == ORIGIN:
+            click.echo(f"{url}: the demo ledger is there already", err=True)
+            return
+        raise Refused("ledger_exists", f"{url} is another ledger; name another file with --ledger")
+    told = record_demo(url, _progress if sys.stderr.isatty() else None)
+    click.echo(
+        f"{url}: {told['events']} facts recorded, {told['simulated']} of them simulated, learnt between "
+        f"{told['first_learnt_at'][:10]} and {told['last_learnt_at'][:10]}",
+        err=True,
+    )
+
+
+def _progress(done: int, of: int) -> None:
+    if done == of or done % 200 < 5:
+        click.echo(f"\rrecording {done}/{of}" + ("\n" if done == of else ""), err=True, nl=False)
+
+
+def _tour(names: dict[str, Any]) -> list[tuple[str, str, dict[str, str], str]]:
+    """What is shown, why, and as known when."""
+    corrected, end = names["corrected_month"], names["known_at"]
+    contract = names["simulated_contract"]
+    return [
+        ("Availability of a month that broke the promise of 99.5 %", "availability",
+         {"contract": contract, "month": names["breach_month"]}, end),
+        ("Every promise broken in a year", "breaches",
+         {"contract": contract, "first": names["first_month"], "last": names["last_month"]}, end),
+        ("What was owed for each restore request", "restore_decision", {"contract": contract}, end),
+        ("One month as known when its statement was due ...", "availability",
+         {"contract": contract, "month": corrected["month"]}, corrected["before"]),
+        ("... and the same month after a correction was recorded: the verdict turns", "availability",
+         {"contract": contract, "month": corrected["month"]}, corrected["after"]),
+        ("A real month of the Jenkins infrastructure, by its public status history", "availability",
+         {"contract": names["real_contract"], "month": names["real_breach_month"]}, end),
+    ]  # fmt: skip
+
+
+def _command(url: str, question: str, params: dict[str, str], known_at: str) -> str:
+    options = " ".join(f"--{name} {value}" for name, value in params.items())
+    return f"service-ledger ask {question} --ledger {url} {options} --known-at {known_at}"
+
+
+def _ask(url: str, question: str, params: dict[str, str], known_at: str) -> None:
+    from projections.asking import ask
+    from projections.questions import question as find
+    from replays import show
+    from replays.commands.options import read_only_ledger
+
+    with read_only_ledger(url) as book:
+        show.answer(ask(book, question, known_at=known_at, **params), find(question))  # type: ignore[arg-type]
