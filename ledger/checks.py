@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,11 +18,14 @@ from ledger.errors import Refused
 from ledger.events import Event
 
 SKEW = timedelta(seconds=5)  # how far a reporter's clock may be ahead of the ledger's
+YEARS = (1900, 9000)  # both included: so that no rule's arithmetic leaves the years a date can have
 PLANS = frozenset(  # instants that speak of what is to come, so may lie after the recording
     {"planned_start", "planned_end", "effective_from", "service_start"}
 )
 EVIDENCE = re.compile(r"^(sha256:[0-9a-f]{64}|[a-z][a-z0-9+.-]*://[^\s\x00-\x1f]{1,500})\Z")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+DEEPEST = 32  # how far plain data may be nested: what reads it again need not be clever
+LARGEST = 2**63 - 1  # the largest whole number every reader of the bytes takes exactly
 Patterns = tuple[tuple[str, re.Pattern[str]], ...]
 PERSONAL: Patterns = (
     ("an e-mail address", re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")),
@@ -45,6 +48,18 @@ INTERVALS: tuple[tuple[type[Event], str, str, bool], ...] = (
     (e.BackupCompleted, "started_at", "completed_at", False),
     (e.BackupFailed, "started_at", "failed_at", False),
     (e.InvoiceIssued, "period_first", "period_last", False),
+    (e.CalendarPublished, "first", "last", False),
+)
+# who may say it (`by`, when told): exclusions are the customer's to accept and an expert's to decide, claims the
+# provider's to accept
+PARTIES: tuple[tuple[type[Event], tuple[e.Party, ...]], ...] = (
+    (e.ExclusionContested, ("customer",)),
+    (e.ExclusionAccepted, ("customer", "both")),
+    (e.ExclusionUpheld, ("expert", "both")),
+    (e.ExclusionRejected, ("expert", "both")),
+    (e.OutageClaimAccepted, ("provider", "both")),
+    (e.OutageClaimRejected, ("provider", "expert", "both")),
+    (e.DisputeDecided, ("expert", "both")),
 )
 NEEDS_EVIDENCE: frozenset[type[Event]] = frozenset({e.ExclusionClaimed, e.SupportRequestExcluded})
 NEEDS_REASON: frozenset[type[Event]] = frozenset(
@@ -56,13 +71,15 @@ def _fields_of(marker: str) -> dict[type[Event], tuple[str, ...]]:
     found: dict[type[Event], tuple[str, ...]] = {}
     for kind in e.VOCABULARY.values():
         fields = msgspec.structs.fields(kind)
-        found[kind] = tuple(f.name for f in fields if marker in str(f.type))
+        found[kind] = tuple(f.name for f in fields if re.search(marker, str(f.type)))
     return found
 
 
-INSTANTS = _fields_of("datetime.datetime")
+INSTANTS = _fields_of(r"datetime\.datetime")
+DAYS = _fields_of(r"^(?!dict).*datetime\.date\b")
 TEXTS = _fields_of("max_length")
 FREE = _fields_of("max_length=2000")
+_PARTIES_OF = dict(PARTIES)
 _INTERVALS_OF = {k: tuple(i[1:] for i in INTERVALS if i[0] is k) for k in e.VOCABULARY.values()}
 
 
@@ -74,6 +91,7 @@ def check(event: Event, recorded_at: datetime) -> None:
         instant = getattr(event, name)
         if instant is None:
             continue
+        check_years(instant, kind, name)
         if instant.microsecond:
             raise Refused("fraction_of_second", f"{_at(event, name)}: {instant.isoformat()}; round it first")
         if instant > limit and name not in PLANS:
@@ -81,6 +99,8 @@ def check(event: Event, recorded_at: datetime) -> None:
                 "occurred_after_recorded",
                 f"{_at(event, name)}: {instant.isoformat()} is after the ledger's clock, {_iso(recorded_at)}",
             )
+    for name in DAYS[kind]:
+        check_years(getattr(event, name), kind, name)
     for earlier, later, strictly in _INTERVALS_OF[kind]:
         _check_interval(event, earlier, later, strictly)
     for name in TEXTS[kind]:
@@ -89,9 +109,24 @@ def check(event: Event, recorded_at: datetime) -> None:
         _check_evidence(event)
     if kind in NEEDS_REASON and not event.reason.strip():  # type: ignore[attr-defined]
         raise Refused("no_reason", f"{_at(event, 'reason')} is empty; say why")
+    if kind in _PARTIES_OF:
+        _check_party(event, _PARTIES_OF[kind])
     special = SPECIAL.get(kind)
     if special is not None:
         special(event, recorded_at)
+
+
+def check_years(day: date | None, kind: type[Event], name: str) -> None:
+    """Raise `Refused("impossible_date")` for a date or instant outside the years 1900 to 9000."""
+    if day is None or YEARS[0] <= day.year <= YEARS[1]:
+        return
+    where = f"{e.wire_name(kind.__name__)}.{name}"
+    raise Refused("impossible_date", f"{where}: {day.isoformat()} lies outside the years {YEARS[0]} to {YEARS[1]}")
+
+
+def _check_party(event: Any, allowed: tuple[str, ...]) -> None:
+    if event.by is not None and event.by not in allowed:
+        raise Refused("wrong_party", f"{_at(event, 'by')}: the {event.by} may not say this; {' or '.join(allowed)} may")
 
 
 def _check_interval(event: Event, earlier: str, later: str, strictly: bool) -> None:
@@ -182,9 +217,33 @@ def _check_agreed(event: Any, recorded_at: datetime) -> None:
 
 
 def _check_calendar(event: Any, recorded_at: datetime) -> None:
+    from ledger.zones import rules  # late, as below: only what publishes or adopts needs it
+
+    rules(event.zone)  # a zone nobody knows is refused here, not when a question needs it
+    if not event.lists:
+        raise Refused("missing_field", "calendar_published.lists names no list of holidays")
     for name, dates in event.lists.items():
         if list(dates) != sorted(set(dates)):
             raise Refused("bad_field", f"calendar_published.lists.{name}: dates must be sorted and unique")
+        if dates and not event.first <= dates[0] <= dates[-1] <= event.last:
+            raise Refused("bad_field", f"calendar_published.lists.{name}: a date lies outside first and last")
+
+
+def _check_terms(event: Any, recorded_at: datetime) -> None:
+    """Terms that could not be judged by would be known for ever, and every question refused."""
+    from ledger.terms import parse_terms
+
+    terms = parse_terms(event.content)
+    if (event.terms, event.version) != (terms.id, terms.version):
+        raise Refused(
+            "bad_terms", f"the content is {terms.id} {terms.version}, the event says {event.terms} {event.version}"
+        )
+
+
+def _check_switches(event: Any, recorded_at: datetime) -> None:
+    from ledger.readings import DEFAULT
+
+    DEFAULT.with_switches(event.switches if isinstance(event, e.ReadingAdopted) else event.reading)
 
 
 SPECIAL = {
@@ -198,21 +257,30 @@ SPECIAL = {
     e.UpdateAnnounced: _check_rollout,
     e.UpdateDateAgreed: _check_agreed,
     e.CalendarPublished: _check_calendar,
+    e.TermsVersionPublished: _check_terms,
+    e.ReadingAdopted: _check_switches,
+    e.AvailabilityStatementIssued: _check_switches,
+    e.DisputeDecided: _check_switches,
 }
 
 
-def check_exact(values: Iterable[Any], where: str) -> None:
-    """Raise `Refused("bad_field")` when plain JSON values hold a float, which is never exact."""
+def check_exact(values: Iterable[Any], where: str, depth: int = 1) -> None:
+    """Raise `Refused("bad_field")` when plain JSON values hold what is not exact for every reader.
+
+    A float, a whole number beyond 64 bits, lists and tables nested deeper than `DEEPEST`.
+    """
+    if depth > DEEPEST:
+        raise Refused("bad_field", f"{where} is nested more than {DEEPEST} deep")
     for value in values:
         kind = type(value)
-        if kind is str or kind is int:
+        if kind is str:
             continue
-        if kind is float:
-            raise Refused("bad_field", f"{where}: {value} is not exact; write it in quotes")
+        if kind is float or (kind is int and not -LARGEST <= value <= LARGEST):
+            raise Refused("bad_field", f"{where}: {str(value)[:40]} is not exact everywhere; write it in quotes")
         if kind is dict:
-            check_exact(value.values(), where)
+            check_exact(value.values(), where, depth + 1)
         elif kind is list or kind is tuple:
-            check_exact(value, where)
+            check_exact(value, where, depth + 1)
 
 
 def _at(event: Event, field: str) -> str:

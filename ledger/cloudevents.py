@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ledger.checks import check_exact
+from ledger.checks import check_exact, check_years
 from ledger.codec import Entry, Unread, event_of, payload_of, topic_of
 from ledger.errors import Refused
-from ledger.events import VOCABULARY, ContractStarted, Event, ServiceStarted
+from ledger.events import VOCABULARY, CallAnswered, ContractStarted, Event, ServiceStarted
 
 STREAM = re.compile(r"^(ledger|(contract|service):[^\s\x00-\x1f/]{1,128})\Z")
 TRANSPORT = frozenset(
@@ -27,6 +27,7 @@ TRANSPORT = frozenset(
 )
 LEDGER = frozenset({"ledgerposition", "ledgerrecordedat", "ledgerrecordedby"})  # ours, on the way out
 KNOWN = LEDGER | frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "attestedat"})
+HAS_PLAIN = frozenset(k for k, c in VOCABULARY.items() if any("dict" in str(f.type) for f in msgspec.structs.fields(c)))
 HAS_AT = frozenset(k for k, c in VOCABULARY.items() if "at" in c.__struct_fields__)
 
 
@@ -50,26 +51,41 @@ def drafts(
     content, so that the same fact given twice is recorded once. Blank lines are passed over. Raises
     `Refused` with the 1-based line.
     """
-    if isinstance(given, str | bytes):
-        given = given.splitlines()
-    elif isinstance(given, Mapping | Struct):
-        given = [given]
-    for line, item in enumerate(given, 1):
+    for line, item in enumerate(_items(given), 1):
         if isinstance(item, Draft):
             yield item
         elif isinstance(item, Event):
             yield _of_struct(item, subject, source, line)
         elif isinstance(item, Mapping):
             yield from_cloudevent(item, line)
+        elif not isinstance(item, str | bytes):
+            raise Refused("bad_envelope", f"{type(item).__name__} is no event; give CloudEvents or event Structs", line)
         elif item.strip():
             yield from_cloudevent(_parsed(item, line), line)
 
 
+def _items(given: Any) -> Iterable[Any]:
+    """Lines end where a file's do; JSON may hold the other characters `str.splitlines` cuts at."""
+    if isinstance(given, bytes):
+        return given.split(b"\n")
+    if isinstance(given, str):
+        return given.split("\n")
+    if isinstance(given, Mapping | Struct):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise Refused("bad_envelope", f"{type(given).__name__} holds no events; give lines, dicts or event Structs")
+    return given
+
+
 def _parsed(text: str | bytes, line: int) -> dict[str, Any]:
+    if line == 1:  # some editors begin a file with a byte order mark
+        text = text.removeprefix("\ufeff") if isinstance(text, str) else text.removeprefix(b"\xef\xbb\xbf")
     try:
         found = msgspec.json.decode(text)
+    except RecursionError:
+        raise Refused("bad_json", "nested too deeply to be an event", line) from None
     except (msgspec.DecodeError, ValueError) as e:
-        raise Refused("bad_json", f"not JSON: {e}", line) from e
+        raise Refused("bad_json", f"not JSON: {e}", line) from None
     if not isinstance(found, dict):
         raise Refused("bad_json", "each line is one JSON object, a CloudEvents 1.0 event", line)
     return found
@@ -84,8 +100,24 @@ def _of_struct(event: Event, subject: str | None, source: str, line: int) -> Dra
         raise Refused("bad_envelope", "an event without envelope needs subject=, the stream it is for", line)
     from hashlib import sha256
 
+    try:
+        event = _exact(event)
+    except Refused as refused:
+        raise refused.at(line) from None
     digest = sha256(msgspec.json.encode(event)).hexdigest()[:32]
     return Draft(stream=_stream(subject, line, None), source=source, id=digest, event=event, line=line)
+
+
+def _exact(event: Event) -> Event:
+    """The event as its bytes will say it: a Struct made in Python was never held against its types."""
+    kind = topic_of(event)
+    try:
+        fields = msgspec.json.decode(msgspec.json.encode(event))
+    except (TypeError, ValueError, RecursionError) as e:
+        raise Refused("bad_field", f"{kind} holds what JSON cannot say: {e}") from None
+    fields.pop("type")
+    check_exact(fields.values(), kind)
+    return event_of(kind, fields)
 
 
 def from_cloudevent(attributes: Mapping[str, Any], line: int | None = None) -> Draft:
@@ -104,6 +136,8 @@ def _draft(attributes: Mapping[str, Any], line: int | None) -> Draft:
     if not isinstance(data, Mapping):
         raise Refused("bad_envelope", "data must be a JSON object")
     payload = dict(data)
+    if kind in HAS_PLAIN:
+        payload = _plain(payload, kind)
     check_exact(payload.values(), f"{kind}.data")
     if isinstance(payload.get("evidence"), str):
         payload["evidence"] = [payload["evidence"]]
@@ -121,6 +155,15 @@ def _draft(attributes: Mapping[str, Any], line: int | None) -> Draft:
         attested_at=_instant(attributes, "attestedat"),
         line=line,
     )
+
+
+def _plain(payload: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Python values inside free data, a datetime or a Decimal, as the JSON they will be stored as."""
+    try:
+        plain: dict[str, Any] = msgspec.to_builtins(payload, str_keys=True)
+    except (TypeError, ValueError, RecursionError) as e:
+        raise Refused("bad_field", f"{kind}.data holds what JSON cannot say: {e}") from None
+    return plain
 
 
 def _check_envelope(attributes: Mapping[str, Any]) -> None:
@@ -143,9 +186,11 @@ def _instant(attributes: Mapping[str, Any], name: str) -> datetime | None:
         return None
     payload = {"call": "envelope", "at": text}
     try:
-        return event_of("call_answered", payload).at  # type: ignore[attr-defined, no-any-return]
+        moment: datetime = event_of("call_answered", payload).at  # type: ignore[attr-defined]
+        check_years(moment, CallAnswered, "at")
     except Refused as refused:
         raise Refused(refused.code, refused.message.replace("call_answered.at", name)) from None
+    return moment
 
 
 def _stream(subject: str, line: int | None, event_id: str | None) -> str:

@@ -119,7 +119,10 @@ TOPICS: dict[type[Event], str] = {kind: name for name, kind in VOCABULARY.items(
 def encode_entry(entry: Entry) -> bytes:
     """The canonical bytes of a new entry. Raises `Refused("too_large")` over 65,535 bytes."""
     assert not isinstance(entry.event, Unread), "an unread event is never written anew"
-    state = _encoder.encode(entry)
+    try:
+        state = _encoder.encode(entry)
+    except UnicodeEncodeError:
+        raise Refused("bad_field", "a text holds half of a surrogate pair, which UTF-8 cannot write") from None
     if len(state) > MAX_ENTRY_BYTES:
         raise Refused("too_large", f"the entry takes {len(state)} bytes; the limit is {MAX_ENTRY_BYTES}")
     return state
@@ -190,6 +193,8 @@ def event_of(kind: str, payload: dict[str, Any]) -> Event:
         raise Refused("unknown_type", f"no event type is called {kind!r}{_nearest(kind, VOCABULARY)}")
     try:
         return msgspec.convert(payload, cls)
+    except RecursionError:
+        raise Refused("bad_field", f"{kind}: nested too deeply to be read") from None
     except (msgspec.ValidationError, ValueError) as e:
         raise _fault(str(e), kind, payload) from e
 
@@ -204,6 +209,7 @@ _MESSAGES: tuple[tuple[str, str, str], ...] = (
     ("missing required field", "missing_field", "is missing"),
     ("of length <=", "text_too_long", "is over its limit of characters"),
     ("of length >=", "bad_id", "is empty"),
+    ("matching regex", "bad_field", "is no month; write 2026-03"),
 )
 
 

@@ -26,7 +26,7 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     ("bad_field", EXIT_INPUT, "the field holds a value of another kind"),
     ("no_offset", EXIT_INPUT, "an instant without an offset from UTC"),
     ("second_60", EXIT_INPUT, "a leap second, which POSIX time cannot hold"),
-    ("impossible_date", EXIT_INPUT, "a date or time that does not exist"),
+    ("impossible_date", EXIT_INPUT, "a date or time that does not exist, or lies outside the years 1900 to 9000"),
     ("fraction_of_second", EXIT_INPUT, "facts are kept to the whole second"),
     ("occurred_after_recorded", EXIT_INPUT, "it says it happened after the ledger heard of it"),
     ("time_disagrees", EXIT_INPUT, "the envelope's time and the event's `at` differ"),
@@ -117,7 +117,10 @@ class Refused(Exception):
 
     @property
     def exit_status(self) -> int:
-        return EXIT_STATUS[self.code]
+        """The status of the code; what a line of the input is refused for is the input's fault, never a question's."""
+        status = EXIT_STATUS[self.code]
+        told_of_input = self.line is not None or self.event_id is not None
+        return EXIT_INPUT if status == EXIT_QUESTION and told_of_input else status
 
     def at(self, line: int | None = None, event_id: str | None = None) -> Refused:
         """The same refusal, told where in the input it arose."""
