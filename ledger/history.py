@@ -15,7 +15,7 @@ from functools import cached_property
 from operator import itemgetter
 
 from ledger.codec import Entry
-from ledger.corrections import Fact, Known, standing
+from ledger.corrections import Fact, Known, known_as_recorded, standing
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
@@ -54,6 +54,7 @@ class History:
         position: int,
         now: Instant,
         knowledge: str = "recorded",
+        without: frozenset[int] = frozenset(),
     ) -> None:
         self.contract = contract
         self.streams = streams
@@ -61,6 +62,7 @@ class History:
         self.position = position
         self.now = now
         self.knowledge = knowledge
+        self.without = without
 
     def as_known(self, known_at: datetime) -> History:
         """The same contract's history at another, earlier or later, instant of knowledge."""
@@ -71,11 +73,32 @@ class History:
             position=self.position,
             now=seconds(known_at),
             knowledge=self.knowledge,
+            without=self.without,
         )
+
+    def unlearning(self, positions: frozenset[int]) -> History:
+        """This history as if the entries at these positions had not been learnt."""
+        return History(
+            self.contract,
+            self.streams,
+            known_at=self.known_at,
+            position=self.position,
+            now=self.now,
+            knowledge=self.knowledge,
+            without=positions,
+        )
+
+    def known_positions(self) -> list[int]:
+        """The positions of every entry this history knows of, in order: contract, services and frame."""
+        return sorted(position for stream in self.streams for position, _, _ in self._known(stream))
 
     # --- what is known ---
 
     def _known(self, stream: str) -> list[Known]:
+        known = self._known_by_time(stream)
+        return [k for k in known if k[0] not in self.without] if self.without else known
+
+    def _known_by_time(self, stream: str) -> list[Known]:
         entries = self.streams.get(stream, ())
         upto = bisect_right(entries, self.position, key=itemgetter(0))
         entries = entries[:upto]
@@ -84,7 +107,7 @@ class History:
             return [k for k in moments if self.known_at is None or k[2] <= self.known_at]
         if self.known_at is not None:
             entries = entries[: bisect_right(entries, self.known_at, key=lambda pair: pair[1].recorded_at)]
-        return [(p, e, e.recorded_at) for p, e in entries]
+        return known_as_recorded(entries)
 
     @cached_property
     def facts(self) -> list[Fact]:
