@@ -211,20 +211,25 @@ class History:
     def scope_at(self, at: Instant) -> Scope:
         """Plan, users, options and tenancy in force at an instant (articles 3 and 13)."""
         scope = Scope.of(self.started)
-        for fact in self.own_facts:
-            event = fact.event
-            effective = getattr(event, "effective_from", None)
-            if effective is not None and seconds(effective) <= at:
+        for fact in self.scope_changes:
+            if seconds(fact.event.effective_from) <= at:
                 scope.take(fact)
         return scope
 
+    @cached_property
+    def scope_changes(self) -> list[Fact]:
+        """The facts that changed what the contract covers, in the order of positions."""
+        kinds = (OptionSubscribed, OptionCancelled, ContractScopeChanged)
+        return [fact for fact in self.own_facts if isinstance(fact.event, kinds)]
+
     def adopted_at(self, at: Instant) -> list[Fact]:
         """The readings adopted for the contract and in force at an instant, oldest first."""
-        found = [f for f in self.own_facts if isinstance(f.event, ReadingAdopted)]
-        return sorted(
-            (f for f in found if seconds(f.event.effective_from) <= at),
-            key=lambda f: (seconds(f.event.effective_from), f.position),
-        )
+        return [f for since, f in self._adopted if since <= at]
+
+    @cached_property
+    def _adopted(self) -> list[tuple[Instant, Fact]]:
+        found = [(seconds(f.event.effective_from), f) for f in self.own_facts if isinstance(f.event, ReadingAdopted)]
+        return sorted(found, key=lambda pair: (pair[0], pair[1].position))
 
     def name(self, fact: Fact, identity: str) -> str:
         """How a thing is called in answers: its id, with its service where another stream uses the same."""

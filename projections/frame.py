@@ -84,7 +84,7 @@ class Frames:
 
     def _named_terms(self, instant: Instant) -> str | None:
         named: str | None = self._history.started.event.terms
-        for fact in self._history.own_facts:
+        for fact in self._history.scope_changes:
             event = fact.event
             if isinstance(event, ContractScopeChanged) and event.terms and seconds(event.effective_from) <= instant:
                 named = event.terms
