@@ -42,24 +42,34 @@ class Clock:
 
 
 def events(count: int, contracts: int) -> list[dict[str, Any]]:
-    """Outages of many contracts: a start and an end each, after each contract's opening."""
+    """Many contracts side by side: nightly backups, and an outage (a start and an end) every fifth day."""
     made: list[dict[str, Any]] = []
     envelope = {"specversion": "1.0", "source": "bench"}
     for c in range(contracts):
         data = {"contract": f"C{c}", "plan": "open", "service_start": "2021-01-01T00:00:00+01:00"}
         made.append({**envelope, "id": f"c{c}", "type": "contract_started", "subject": f"contract:C{c}", "data": data})
-    n = 0
+    day = 0
     while len(made) < count:
-        c, k = n % contracts, n // contracts
-        began = START + timedelta(minutes=90 * k + c % 60)
-        ended = began + timedelta(minutes=7)
-        data = {"outage": f"O{k}", "environment": "production", "effect": "no_access", "at": began.isoformat()}
-        subject = f"contract:C{c}"
-        made.append({**envelope, "id": f"s{k}", "type": "outage_started", "subject": subject, "data": data})
-        data = {"outage": f"O{k}", "at": ended.isoformat()}
-        made.append({**envelope, "id": f"e{k}", "type": "outage_ended", "subject": subject, "data": data})
-        n += 1
+        for c in range(contracts):
+            made += _day(envelope, f"contract:C{c}", day)
+        day += 1
     return made[:count]
+
+
+def _day(envelope: dict[str, Any], subject: str, day: int) -> list[dict[str, Any]]:
+    night = START + timedelta(days=day, hours=22)
+    data: dict[str, Any] = {
+        "backup": f"B{day}", "scope": "client_data", "tiers": ["daily"], "started_at": night.isoformat(),
+        "completed_at": (night + timedelta(hours=1)).isoformat(), "locations": ["DC-A", "DC-B"],
+    }  # fmt: skip
+    made = [{**envelope, "id": f"b{day}", "type": "backup_completed", "subject": subject, "data": data}]
+    if day % 5 == 0:
+        began = START + timedelta(days=day, hours=9)
+        data = {"outage": f"O{day}", "environment": "production", "effect": "no_access", "at": began.isoformat()}
+        made.append({**envelope, "id": f"s{day}", "type": "outage_started", "subject": subject, "data": data})
+        data = {"outage": f"O{day}", "at": (began + timedelta(minutes=7)).isoformat()}
+        made.append({**envelope, "id": f"e{day}", "type": "outage_ended", "subject": subject, "data": data})
+    return made
 
 
 def timed(action: Callable[[], Any]) -> float:
@@ -225,7 +235,7 @@ def as_of(book: Any, contracts: int) -> None:
     known = START + timedelta(days=3650)
 
     def question(n: int) -> None:
-        ask(book, "availability", contract=f"C{n % contracts}", month="2021-01", known_at=known)
+        ask(book, "availability", contract=f"C{n % contracts}", month="2022-03", known_at=known)
 
     question(0)
     warm = [timed_once(lambda n=n: question(n % 5)) for n in range(100)]
