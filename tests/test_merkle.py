@@ -203,7 +203,9 @@ def test_a_hash_of_another_length_is_refused_wherever_it_stands() -> None:
     assert refused(merkle.verify_inclusion, 0, 8, LEAVES[0], bad_length(b"x"), top)
     assert refused(merkle.verify_inclusion, 0, 1, b"short", [], b"short")
     # bytes moved from one hash to its neighbour hash alike, and are refused for their lengths alone
-    assert refused(merkle.verify_inclusion, 0, 2, LEAVES[0] + LEAVES[1][:1], [LEAVES[1][1:]], merkle.root(LEAVES[:2]))
+    moved, rest, pair = LEAVES[0] + LEAVES[1][:1], LEAVES[1][1:], merkle.root(LEAVES[:2])
+    assert refused(merkle.verify_inclusion, 0, 2, moved, [rest], pair)
+    assert refused(merkle.verify_consistency, 1, 2, [rest], moved, pair)
 
 
 def vectors(folder: str) -> list[dict[str, Any]]:
