@@ -11,10 +11,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ledger.codec import Entry, Unread, event_of, topic_of
-from ledger.events import Corrected, Event, Retracted
+from ledger.errors import Refused
+from ledger.events import VOCABULARY, Corrected, Event, Retracted
+from ledger.order import thing_of
+
+IDENTITY: dict[type[Event], str | None] = {
+    kind: next((f.name for f in structs.fields(kind)[:1] if "max_length=128" in str(f.type)), None)
+    for kind in VOCABULARY.values()
+}
 
 
 class Fact(Struct, frozen=True, kw_only=True):
@@ -50,7 +57,9 @@ def standing(entries: Sequence[Known]) -> list[Fact]:
         if known[0] in gone or isinstance(event, Corrected | Retracted | Unread):
             continue
         correction = newest.get(known[0])
-        facts.append(_fact(known) if correction is None else _corrected(known, correction))
+        fact = _fact(known) if correction is None else _corrected(known, correction)
+        if fact is not None:
+            facts.append(fact)
     return facts
 
 
@@ -105,12 +114,16 @@ def _fact(known: Known) -> Fact:
     )
 
 
-def _corrected(known: Known, correction: Known) -> Fact:
+def _corrected(known: Known, correction: Known) -> Fact | None:
+    """The fact as corrected; None when a newer version wrote the correction so that it is unread here."""
     position, entry, first_known_at = known
     original, said = entry.event, correction[1].event
     assert not isinstance(original, Unread)
     assert isinstance(said, Corrected)
-    replaced = replacement(original, said)
+    try:
+        replaced = replacement(original, said)
+    except Refused:
+        return None
     return Fact(
         position=position,
         stream=entry.stream,
@@ -130,6 +143,14 @@ def replacement(original: Event, correction: Corrected) -> Event:
     if isinstance(payload.get("evidence"), str):
         payload["evidence"] = [payload["evidence"]]
     return event_of(topic_of(original), payload)
+
+
+def check_identity(original: Event, replaced: Event) -> None:
+    """Raise `Refused("changed_identity")` when a correction would speak of another thing than its target."""
+    field = IDENTITY[type(original)]
+    moved = field is not None and getattr(original, field) != getattr(replaced, field)
+    if moved or thing_of(original) != thing_of(replaced):
+        raise Refused("changed_identity", f"the correction speaks of another {field}; retract and record anew")
 
 
 def known_as_recorded(entries: Iterable[tuple[int, Entry]]) -> list[Known]:

@@ -39,7 +39,7 @@ MUST_FOLLOW: tuple[Step, ...] = (
     Step("option_cancelled", "contract", "", ("running", "suspended"), None, ""),
     Step("contract_suspended", "contract", "", ("running",), "suspended", ""),
     Step("contract_resumed", "contract", "", ("suspended",), "running", ""),
-    Step("contract_terminated", "contract", "", ("running", "suspended"), "terminated", "effective_from"),
+    Step("contract_terminated", "contract", "", ("running", "suspended"), None, "effective_from", once=True),
     Step("service_assigned", "contract", "", ("running", "suspended"), None, ""),
     Step("service_unassigned", "contract", "", ("running", "suspended"), None, ""),
     Step("access_codes_communicated", "contract", "", ("running", "suspended"), None, "", once=True),
@@ -175,8 +175,6 @@ def _check_step(step: Step, event: Event, key: ThingKey, thing: Thing) -> None:
     if step.follows and thing.status not in step.follows:
         if thing.status == NOTHING:
             raise Refused("end_without_start", f"{step.type}: no {name} is known in this stream; record it first")
-        if thing.status == "terminated":
-            raise Refused("after_termination", f"{step.type}: the contract was terminated")
         if step.type in thing.seen:
             raise Refused("twice", f"{step.type}: {name} has it already; to change it, record a correction")
         raise Refused("out_of_order", f"{step.type} cannot follow: {name} is {thing.status}")
@@ -246,6 +244,7 @@ def _copies(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
 
 def _copy_stored(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
     thing.places.add(event.location)
+    thing.status = "kept"  # a copy learnt of after the others were deleted can be deleted in its turn
 
 
 def _copy_known(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
@@ -266,10 +265,49 @@ def _started(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
         "single_tenant": event.single_tenant,
         "options": set(event.options),
         "services": set(event.services),
+        "since": {},  # option or service: the instant of its last change
+        "shared": bool(event.services),  # it runs on services, or once did
     }
 
 
+def _within_term(event: Any, thing: Thing) -> None:
+    """A termination is often recorded months ahead: until it takes effect the contract lives on."""
+    ends_at = thing.facts.get("ends_at")
+    effective = event.at if hasattr(event, "at") else event.effective_from
+    if ends_at is not None and effective >= ends_at:
+        raise Refused("after_termination", f"the contract ends at {ends_at.isoformat()}")
+
+
+def _codes(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    _within_term(event, thing)
+
+
+def _terminated(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    thing.facts["ends_at"] = event.effective_from
+
+
+def _suspended(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    _within_term(event, thing)
+    thing.facts["suspended_at"] = event.effective_from
+
+
+def _resumed(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    _within_term(event, thing)
+    suspended_at = thing.facts["suspended_at"]
+    if event.effective_from <= suspended_at:
+        raise Refused("not_after_start", f"contract_resumed: it was suspended from {suspended_at.isoformat()}")
+
+
+def _in_turn(event: Any, thing: Thing, name: str) -> None:
+    """What comes and goes (an option, a service) changes forward in time; an earlier change is a correction."""
+    last = thing.facts["since"].get(name)
+    if last is not None and event.effective_from < last:
+        raise Refused("before_start", f"{name} changed last from {last.isoformat()}; correct or retract that first")
+    thing.facts["since"][name] = event.effective_from
+
+
 def _scope_changed(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    _within_term(event, thing)
     if event.production_named_users is not None:
         thing.facts["users"] = event.production_named_users
     if event.single_tenant is not None:
@@ -278,6 +316,7 @@ def _scope_changed(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> N
 
 def _option(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
     """Article 3: options need a single tenant; recette also more than 300 users and personalised updates."""
+    _within_term(event, thing)
     if event.option in thing.facts["options"]:
         raise Refused("twice", f"the option {event.option} is in force already")
     if not thing.facts["single_tenant"]:
@@ -287,34 +326,33 @@ def _option(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
             raise Refused("ineligible_option", "recette needs more than 300 named users (article 3)")
         if "personalised_update" not in thing.facts["options"]:
             raise Refused("ineligible_option", "recette needs the option personalised_update (article 3)")
+    _in_turn(event, thing, event.option)
     thing.facts["options"].add(event.option)
 
 
 def _option_cancelled(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    _within_term(event, thing)
     if event.option not in thing.facts["options"]:
         raise Refused("end_without_start", f"the option {event.option} is not in force")
+    _in_turn(event, thing, event.option)
     thing.facts["options"].discard(event.option)
 
 
 def _assigned(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    _within_term(event, thing)
     if event.service in thing.facts["services"]:
         raise Refused("twice", f"the contract runs on service {event.service} already")
+    _in_turn(event, thing, f"service {event.service}")
     thing.facts["services"].add(event.service)
+    thing.facts["shared"] = True
 
 
 def _unassigned(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
+    _within_term(event, thing)
     if event.service not in thing.facts["services"]:
         raise Refused("end_without_start", f"the contract does not run on service {event.service}")
+    _in_turn(event, thing, f"service {event.service}")
     thing.facts["services"].discard(event.service)
-
-
-def _restore(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
-    """The backup asked for must be known here; a contract on shared services may name one of theirs."""
-    contract = things.get(("contract", ""))
-    if event.backup is None or contract is None or contract.facts.get("services"):
-        return
-    if ("backup", event.backup) not in things:
-        raise Refused("unknown_reference", f"no backup {event.backup!r} is known in this stream")
 
 
 SPECIAL: dict[str, Callable[[Any, Thing, dict[ThingKey, Thing]], None]] = {
@@ -335,9 +373,10 @@ SPECIAL: dict[str, Callable[[Any, Thing, dict[ThingKey, Thing]], None]] = {
     "option_cancelled": _option_cancelled,
     "service_assigned": _assigned,
     "service_unassigned": _unassigned,
-    "restore_requested": _restore,
-    "restore_started": _restore,
-    "restore_completed": _restore,
+    "contract_suspended": _suspended,
+    "contract_resumed": _resumed,
+    "contract_terminated": _terminated,
+    "access_codes_communicated": _codes,
 }
 AFTER: dict[str, Callable[[Any, Thing], None]] = {
     "maintenance_ended": _ended,

@@ -22,26 +22,27 @@ from ledger.belonging import LEDGER_STREAM, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
 from ledger.codec import Entry, Unread, decode_entry, encode_entry, payload_of, topic_of
-from ledger.corrections import Known, known_as_recorded, replacement, resolve_target, withdrawn
+from ledger.corrections import Known, check_identity, known_as_recorded, replacement, resolve_target, withdrawn
 from ledger.errors import Refused
 from ledger.events import (
-    VOCABULARY,
+    CalendarPublished,
+    ContractScopeChanged,
     ContractStarted,
     Corrected,
     Event,
     LedgerOpened,
     Retracted,
     ServiceAssigned,
+    TermsVersionPublished,
 )
 from ledger.order import ThingKey
+from ledger.published import check_booklet, check_not_last
+from ledger.references import CONTRACT, check_references, named_by
 from ledger.store import NewRow, Row, Store, Transaction
 from ledger.streams import Key, StreamState, folded, replace_group, without_collector
 
+LONGEST_ID = 128  # of an event, as a target may name it
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
-IDENTITY: dict[type[Event], str | None] = {
-    kind: next((f.name for f in msgspec.structs.fields(kind)[:1] if "max_length=128" in str(f.type)), None)
-    for kind in VOCABULARY.values()
-}
 Outcome = Literal["recorded", "already_recorded"]
 
 
@@ -66,6 +67,7 @@ class Recording:
         self._recorded_by = recorded_by
         self._opening = opening
         self._streams: OrderedDict[str, StreamState] = OrderedDict()
+        self._begun = self._committed = 0  # batches; unequal: what the last one folded may never have been written
 
     def record(self, drafts: Sequence[Draft], *, dry_run: bool = False) -> list[Receipt]:
         """Append one batch, all or nothing, and return a receipt for each draft, in order.
@@ -75,6 +77,9 @@ class Recording:
         """
         try:
             with without_collector(len(drafts)), self._store.write() as transaction:
+                if self._begun != self._committed:
+                    self._streams.clear()  # under the lock: another thread may be folding before it
+                number = self._begun = self._begun + 1
                 batch = _Batch(self, transaction)
                 receipts = [batch.take(draft) for draft in drafts]
                 if dry_run:
@@ -82,13 +87,10 @@ class Recording:
                 if batch.rows:
                     first = transaction.insert(batch.rows)
                     assert first == batch.first_position, (first, batch.first_position)
+                self._let_go()
         except _DryRun:
-            self._streams.clear()
             return receipts
-        except BaseException:
-            self._streams.clear()  # what was folded in vain is forgotten with it
-            raise
-        self._let_go()
+        self._committed = number
         return receipts
 
     def stamp(self, last_recorded_at: datetime | None) -> datetime:
@@ -153,6 +155,7 @@ class _Batch:
         if isinstance(event, Corrected | Retracted):
             event = self._act(draft, event, stream)
         else:
+            self._check_names(event, stream)
             group = order.group_of(event)
             if group is not None:
                 self._refold(stream, group)
@@ -198,16 +201,22 @@ class _Batch:
         )
 
     def _says_same(self, event: Event, first: Event | Unread, stream: StreamState, position: int) -> bool:
-        """Equal instants are equal whatever their offset; a correction is stored in canonical form."""
-        if not isinstance(event, Corrected) or not isinstance(first, Corrected):
+        """Equal instants are equal whatever their offset; corrections and retractions are stored in canonical form."""
+        if not isinstance(first, Corrected | Retracted) or type(event) is not type(first):
             return event == first
+        assert isinstance(event, Corrected | Retracted)
         target = self._position_of(stream, event.target, position)
         if target is None or target != self._position_of(stream, first.target, position):
             return False
+        if (event.reason, event.evidence, event.note) != (first.reason, first.evidence, first.note):
+            return False
         original = self._entry(target).event
-        assert not isinstance(original, Unread)
-        same = replacement(original, event) == replacement(original, first)
-        return same and (event.reason, event.evidence, event.note) == (first.reason, first.evidence, first.note)
+        if isinstance(event, Retracted) or isinstance(first, Retracted) or isinstance(original, Unread):
+            return True
+        try:
+            return replacement(original, event) == replacement(original, first)
+        except Refused:  # what cannot be read is not what was recorded
+            return False
 
     # --- streams ---
 
@@ -267,6 +276,22 @@ class _Batch:
         elif isinstance(event, ServiceAssigned):
             self._services.add(event.service)
 
+    def _check_names(self, event: Event, stream: StreamState, before: Event | None = None) -> None:
+        """What the event names must be known; what a correction names as `before` was known once."""
+        named = named_by(event)
+        if named and (before is None or named != named_by(before)):
+            for noun, name in (*named, CONTRACT):
+                self._refold(stream, ("maintenance" if noun == "announcement" else noun, name))
+            check_references(event, stream.things)
+        if isinstance(event, ContractStarted | ContractScopeChanged) and event.terms is not None:
+            check_booklet(event.terms, self._own_entries())
+
+    def _own_entries(self) -> list[Known]:
+        """What the ledger's own stream holds, this batch included."""
+        rows = self._transaction.tail(LEDGER_STREAM, 0)
+        batch = [(p, entry) for p, entry in self._entries.items() if entry.stream == LEDGER_STREAM]
+        return known_as_recorded([*((row.position, decode_entry(row.state)) for row in rows), *batch])
+
     # --- corrections and retractions ---
 
     def _act(self, draft: Draft, event: Corrected | Retracted, stream: StreamState) -> Event:
@@ -275,25 +300,31 @@ class _Batch:
         original = self._entry(target).event
         if isinstance(original, LedgerOpened | ContractStarted) and isinstance(event, Retracted):
             raise Refused("wrong_target", f"{topic_of(original)} opens the stream; correct it instead")
+        if isinstance(original, TermsVersionPublished | CalendarPublished) and isinstance(event, Retracted):
+            check_not_last(original, target, self._own_entries())
         group, positions = self._group(stream, target)
         if isinstance(event, Corrected):
-            event = self._check_correction(event, original)
+            event = self._check_correction(event, original, stream)
+        if isinstance(event.target, int):
+            event = msgspec.structs.replace(event, target=self._name_of(stream, target))
         self._check_standing(stream, group, positions, target, draft, event)
         positions.append(self._next)
         return event
 
-    def _check_correction(self, event: Corrected, original: Event | Unread) -> Corrected:
+    def _name_of(self, stream: StreamState, position: int) -> str | int:
+        """An entry's id where it names that entry alone, so that the target holds in another ledger too."""
+        name = self._entry(position).id
+        return name if len(stream.keys[name]) == 1 and len(name) <= LONGEST_ID else position
+
+    def _check_correction(self, event: Corrected, original: Event | Unread, stream: StreamState) -> Corrected:
         if isinstance(original, Corrected | Retracted | Unread | LedgerOpened):
             raise Refused(
                 "wrong_target", f"{topic_of(original)} cannot be corrected; correct the first entry again, or retract"
             )
         replaced = replacement(original, event)
         check(replaced, self.recorded_at)
-        field = IDENTITY[type(original)]
-        if order.thing_of(original) != order.thing_of(replaced) or (
-            field is not None and getattr(original, field) != getattr(replaced, field)
-        ):
-            raise Refused("changed_identity", f"the correction speaks of another {field}; retract and record anew")
+        self._check_names(replaced, stream, original)
+        check_identity(original, replaced)
         return msgspec.structs.replace(event, data=payload_of(replaced))
 
     def _check_standing(
@@ -301,7 +332,7 @@ class _Batch:
     ) -> None:
         """Fold the group as it would stand; `impossible_history` when it contradicts itself."""
         known = self._known(positions)
-        if isinstance(event, Retracted) and target in withdrawn(known):
+        if target in withdrawn(known):
             raise Refused("already_retracted", f"the entry at position {target} is retracted already")
         trial = Entry(
             stream=draft.stream, version=stream.version + 1, recorded_at=self.recorded_at, recorded_by="",

@@ -1,0 +1,28 @@
+"""What the ledger's own stream has published to judge by: which booklets and calendars stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ledger.corrections import Known, standing
+from ledger.errors import Refused
+from ledger.events import CalendarPublished, TermsVersionPublished
+
+
+def check_booklet(name: str, own: Sequence[Known]) -> None:
+    """Raise `Refused("unknown_terms")` unless a version of the booklet stands; a contract cannot run on none."""
+    known = sorted({f.event.terms for f in standing(own) if isinstance(f.event, TermsVersionPublished)})
+    if name not in known:
+        raise Refused("unknown_terms", f"no booklet {name!r} is recorded; it knows {', '.join(known) or 'none'}")
+
+
+def check_not_last(published: TermsVersionPublished | CalendarPublished, position: int, own: Sequence[Known]) -> None:
+    """Raise `Refused("wrong_target")` when retracting would leave no version of a booklet or calendar."""
+    kind, name = type(published), _name(published)
+    rest = [f for f in standing(own) if f.position != position and isinstance(f.event, kind)]
+    if name not in {_name(f.event) for f in rest}:
+        raise Refused("wrong_target", f"it is the only version of {name!r}, which contracts run on; correct it instead")
+
+
+def _name(published: TermsVersionPublished | CalendarPublished) -> str:
+    return published.terms if isinstance(published, TermsVersionPublished) else published.calendar
