@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from operator import itemgetter
+from typing import Any
 
 from ledger.codec import Entry
 from ledger.corrections import Fact, Known, known_as_recorded, standing
@@ -24,10 +25,12 @@ from ledger.events import (
     ContractStarted,
     ContractSuspended,
     ContractTerminated,
+    Corrected,
     Event,
     OptionCancelled,
     OptionSubscribed,
     ReadingAdopted,
+    Retracted,
     ServiceAssigned,
     ServiceUnassigned,
     TermsVersionPublished,
@@ -63,6 +66,9 @@ class History:
         self.now = now
         self.knowledge = knowledge
         self.without = without
+        self._own_stream = f"contract:{contract}"
+        self._of: dict[type[Event], list[Fact]] = {}
+        self._groups: dict[str, dict[type[Any], list[Known]]] = {}
 
     def as_known(self, known_at: datetime) -> History:
         """The same contract's history at another, earlier or later, instant of knowledge."""
@@ -120,21 +126,41 @@ class History:
     @cached_property
     def own_facts(self) -> list[Fact]:
         """The standing facts of the contract's own stream."""
-        return standing(self._known(f"contract:{self.contract}"))
-
-    @cached_property
-    def _by_type(self) -> dict[type[Event], list[Fact]]:
-        found: dict[type[Event], list[Fact]] = {}
-        for fact in self.facts:
-            found.setdefault(type(fact.event), []).append(fact)
-        return found
+        return standing(self._known(self._own_stream))
 
     def of(self, *kinds: type[Event]) -> list[Fact]:
-        """The standing facts of these types, in the order of positions."""
+        """The standing facts of these types, of the contract and its services, in the order of positions."""
         if len(kinds) == 1:
-            return self._by_type.get(kinds[0], [])
-        found = [fact for kind in kinds for fact in self._by_type.get(kind, ())]
-        return sorted(found, key=lambda fact: fact.position)
+            found = self._of.get(kinds[0])
+            if found is None:
+                streams = [self._own_stream, *self._services]
+                found = [fact for stream in streams for fact in self._of_stream(stream, kinds)]
+                if len(streams) > 1:
+                    found.sort(key=_position)
+                self._of[kinds[0]] = found
+            return found
+        return sorted((fact for kind in kinds for fact in self.of(kind)), key=_position)
+
+    def own(self, *kinds: type[Event]) -> list[Fact]:
+        """The standing facts of these types of the contract's own stream, in the order of positions."""
+        return self._of_stream(self._own_stream, kinds)
+
+    def _of_stream(self, stream: str, kinds: tuple[type[Event], ...]) -> list[Fact]:
+        """Only what was asked for is made a fact: most questions look at a few of a stream's entries."""
+        groups = self._groups.get(stream)
+        if groups is None:
+            groups = self._groups[stream] = _grouped(self._known(stream))
+        entries = [known for kind in kinds for known in groups.get(kind, ())]
+        acts = [*groups.get(Corrected, ()), *groups.get(Retracted, ())]
+        if not entries:
+            return []
+        return standing(sorted(entries + acts, key=itemgetter(0)) if acts or len(kinds) > 1 else entries)
+
+    @cached_property
+    def last_known_at(self) -> Instant:
+        """When the contract's latest entry became known, in whole seconds."""
+        known = self._known(self._own_stream)
+        return seconds(max((k[2] for k in known), default=self.started.known_at))
 
     @cached_property
     def frame(self) -> list[Fact]:
@@ -153,9 +179,9 @@ class History:
     @cached_property
     def started(self) -> Fact:
         """The fact that opened the contract. Raises `Refused("unknown_contract")` when not known yet."""
-        for fact in self.own_facts:
-            if isinstance(fact.event, ContractStarted):
-                return fact
+        opened = self.own(ContractStarted)
+        if opened:
+            return opened[0]
         when = "" if self.known_at is None else f" at {self.known_at.isoformat()}"
         raise Refused("unknown_contract", f"the ledger knows no contract {self.contract!r}{when}")
 
@@ -163,7 +189,7 @@ class History:
     def _services(self) -> dict[str, Spans]:
         """The services the contract runs on, each with the spans of time it is on it."""
         found: dict[str, Spans] = {}
-        for fact in self.own_facts:
+        for fact in self.own(ContractStarted, ServiceAssigned, ServiceUnassigned):
             event = fact.event
             if isinstance(event, ContractStarted):
                 for service in event.services:
@@ -195,7 +221,7 @@ class History:
         started = self.started.event
         period = span(seconds(started.service_start), FOREVER)
         suspended_at: Instant | None = None
-        for fact in self.own_facts:
+        for fact in self.own(ContractSuspended, ContractResumed, ContractTerminated):
             event = fact.event
             if isinstance(event, ContractSuspended):
                 suspended_at = seconds(event.effective_from)
@@ -219,8 +245,7 @@ class History:
     @cached_property
     def scope_changes(self) -> list[Fact]:
         """The facts that changed what the contract covers, in the order of positions."""
-        kinds = (OptionSubscribed, OptionCancelled, ContractScopeChanged)
-        return [fact for fact in self.own_facts if isinstance(fact.event, kinds)]
+        return self.own(OptionSubscribed, OptionCancelled, ContractScopeChanged)
 
     def adopted_at(self, at: Instant) -> list[Fact]:
         """The readings adopted for the contract and in force at an instant, oldest first."""
@@ -228,7 +253,7 @@ class History:
 
     @cached_property
     def _adopted(self) -> list[tuple[Instant, Fact]]:
-        found = [(seconds(f.event.effective_from), f) for f in self.own_facts if isinstance(f.event, ReadingAdopted)]
+        found = [(seconds(f.event.effective_from), f) for f in self.own(ReadingAdopted)]
         return sorted(found, key=lambda pair: (pair[0], pair[1].position))
 
     def name(self, fact: Fact, identity: str) -> str:
@@ -277,6 +302,21 @@ class Scope:
         else:
             return
         self.positions += fact.positions
+
+
+def _grouped(entries: Iterable[Known]) -> dict[type[Any], list[Known]]:
+    found: dict[type[Any], list[Known]] = {}
+    for known in entries:
+        kind = type(known[1].event)
+        group = found.get(kind)
+        if group is None:
+            group = found[kind] = []
+        group.append(known)
+    return found
+
+
+def _position(fact: Fact) -> int:
+    return fact.position
 
 
 def positions_of(*facts: Iterable[Fact]) -> tuple[int, ...]:

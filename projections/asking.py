@@ -114,7 +114,7 @@ def _anchor(values: Mapping[str, Any], history: History, frames: Frames) -> Inst
             return value
         if value is not None:
             return _first_instant(value, frames.at(seconds(history.started.event.service_start)))
-    return min(history.now, seconds(history.own_facts[-1].known_at))
+    return min(history.now, history.last_known_at)
 
 
 def _first_instant(value: Any, frame: Frame) -> Instant:
