@@ -25,6 +25,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("contracts", "replays.commands.recording:contracts", "List the contracts the ledger knows."),
     ("terms", "replays.commands.terms:terms", "Show booklets; record another one in the ledger."),
     ("ask", "replays.commands.asking:ask", "Ask a question, as of any instant, under any reading."),
+    ("replay", "replays.commands.replay:replay", "Replay a question: two moments, every reading, named readings."),
     ("questions", "replays.commands.tables:questions", "List the questions and their parameters."),
     ("switches", "replays.commands.tables:switches", "List the switches of a reading, with values and reasons."),
     ("events", "replays.commands.tables:events", "List the event vocabulary."),

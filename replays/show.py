@@ -73,6 +73,67 @@ def answer(found: Any, question: Any, book: Any = None) -> None:
         explain(found, book)
 
 
+def comparison(found: Any) -> None:
+    """Two answers, and the walk from the first to the second."""
+    out = console()
+    moments = [a.known_at or f"position {a.position}" for a in (found.first, found.second)]
+    out.print(f"{found.first.question}  contract {found.first.contract}: {moments[0]} -> {moments[1]}", style="bold")
+    if not found.difference:
+        out.print(f"the same answer at both; {found.entries_learnt} entries were learnt in between", markup=False)
+        return
+    rows([{"figure": path, "first": b, "second": a} for path, (b, a) in found.difference.items()])
+    out.print("Step by step, in the order it was learnt", style="bold")
+    for step in found.steps:
+        head = step.type if step.position is None else f"{step.learnt_at}  position {step.position}  {step.type}"
+        out.print(f"  {head}  {step.says}", markup=False, soft_wrap=True)
+        for path, (before, after) in step.changes.items():
+            out.print(f"      {path}: {_cell(before)} -> {_cell(after)}", markup=False, soft_wrap=True)
+        if step.position is not None and step.alone != step.changes:
+            out.print("      alone: " + _moves(step.alone), markup=False, soft_wrap=True)
+    out.print(f"  {found.entries_without_effect} other entries moved nothing", markup=False)
+
+
+def _moves(changes: Mapping[str, Any]) -> str:
+    return "; ".join(f"{path} {_cell(b)} -> {_cell(a)}" for path, (b, a) in changes.items()) or "nothing"
+
+
+def sensitivity(found: Any) -> None:
+    """How the verdict depends on the reading."""
+    out = console()
+    words = {
+        "kept": "kept under every reading",
+        "broken": "broken under every reading",
+        "not_judged": "nothing to judge",
+    }
+    out.print(f"verdict: {found.verdict}; {words.get(found.outcome, 'contested')}", style="bold", markup=False)
+    tried = "every combination of the live switches" if found.exhaustive else "not every combination: too many"
+    out.print(
+        f"{found.readings_tried} readings tried ({tried}); live switches: {_cell(list(found.live))}", markup=False
+    )
+    for turning in found.turning_sets[:12]:
+        out.print(f"  turned by {' with '.join(turning)}", markup=False)
+    moved = [f for f in found.flips if f.changes]
+    rows(
+        [
+            {"switch": f"{f.switch}={f.value}", "article": f.article, "ambiguity": f.ambiguity, "verdict": f.verdict,
+             "changes": _moves(dict(list(f.changes.items())[:4]))}
+            for f in sorted(moved, key=lambda f: not f.turns)
+        ],
+        empty="no switch alone changes a figure",
+    )  # fmt: skip
+
+
+def side_by_side(named: list[tuple[str, str, Any]]) -> None:
+    """One question under named readings, a column each."""
+    from replays.as_of import leaves
+
+    columns = [(name, verdict, leaves(result)) for name, verdict, result in named]
+    paths = list(dict.fromkeys(path for _, _, found in columns for path in found))
+    table = [{"figure": "verdict", **{name: verdict for name, verdict, _ in columns}}]
+    table += [{"figure": path, **{name: _cell(found.get(path)) for name, _, found in columns}} for path in paths]
+    rows(table)
+
+
 def explain(found: Any, book: Any) -> None:
     """The workings, and the entries the answer rests on."""
     out = console()

@@ -30,6 +30,11 @@ def _option(param: Param) -> click.Option:
     return click.Option([f"--{param.name}"], help=text, metavar=param.kind.upper().replace("LAST_", ""))
 
 
+def question_options(question: Question) -> list[click.Parameter]:
+    """The command-line options of a question's parameters."""
+    return [_option(param) for param in question.params]
+
+
 def _command(question: Question) -> click.Command:
     @ledger_option
     @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
@@ -69,7 +74,7 @@ def _command(question: Question) -> click.Command:
         help=f"{question.summary[0].upper()}{question.summary[1:]} (article {question.article}).",
         context_settings={"help_option_names": ["-h", "--help"]},
     )(answer)
-    command.params[1:1] = [_option(param) for param in question.params]
+    command.params[1:1] = question_options(question)
     return command
 
 
