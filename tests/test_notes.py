@@ -179,6 +179,8 @@ def test_one_secret_under_two_types_or_names_signs_under_different_ids() -> None
     assert not notes.verifies(LOG.verifier, TEXT, notes.sign_text(as_witness, TEXT, 1))
     renamed = notes.signer_from_seed("example.org/other", LOG.seed)
     assert not notes.verifies(renamed.verifier, TEXT, plain)
+    assert not notes.verifies(LOG.verifier, TEXT, Signature(plain.name, b"abcd", plain.body))
+    assert not notes.verifies(LOG.verifier, TEXT, Signature("example.org/other", plain.key_id, plain.body))
 
 
 @pytest.mark.parametrize("length", [0, 8, 63, 65, 71, 73])
