@@ -32,7 +32,7 @@ from projections.periods import days_between, months_between
 T = TypeVar("T")
 CLIENT_DATA = "client_data"
 OFFICE = "office_documents"
-FRAMED = (e.ReadingAdopted, e.ContractScopeChanged, e.TermsVersionPublished, e.CalendarPublished)
+PUBLISHED = (e.TermsVersionPublished, e.CalendarPublished)
 
 
 class Backup(Struct, frozen=True, kw_only=True, dict=True):
@@ -260,8 +260,9 @@ class Eras:
     """The frames of a contract over time, looked up once for each stretch between two changes of terms or reading."""
 
     def __init__(self, history: History, frames: Frames) -> None:
-        framing = [*history.own_facts, *history.frame]
-        changes = {seconds(fact.event.effective_from) for fact in framing if isinstance(fact.event, FRAMED)}
+        published = [fact for fact in history.frame if isinstance(fact.event, PUBLISHED)]
+        framing = [*history.own(e.ReadingAdopted, e.ContractScopeChanged), *published]
+        changes = {seconds(fact.event.effective_from) for fact in framing}
         self._starts = sorted({FIRST, *changes})
         self._frames = frames
         self._found: dict[int, Frame] = {}

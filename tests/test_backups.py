@@ -311,7 +311,7 @@ def test_another_booklet_has_other_nights_and_promises_no_office_documents() -> 
     ],
 )
 def test_a_backup_is_owed_to_the_latest_end_of_its_tiers(tiers: Any, count: str, until: str) -> None:
-    """Amb-17; completed on 1 March at 02:00 local. Days end at 24:00; 28 days of hours cross the clock change."""
+    """A9.8, Amb-17; completed on 1 March at 02:00 local. Days end at 24:00; 28 days of hours cross the clock change."""
     line = made("B", "2026-03-01T01:00:00+01:00", "2026-03-01T02:00:00+01:00", *tiers)
     assert owed(STARTED, line, reading={"retention_count": count}) == {"B": until}
 
