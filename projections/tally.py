@@ -1,0 +1,159 @@
+"""What a month adds up to: its reference period, what was lost of it, and what the exclusions give back.
+
+The formulas of article 6, exact: U is every interruption that counts, X every exclusion that stands, and
+TI = |U in PRT| - |U in PRT in X|. Beside the main figure stands the worst one, in which no contested
+exclusion holds and every open claim does. Spans are half-open; sums are seconds, fractions where an outage
+counts by its share of users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from msgspec import Struct
+
+from ledger.history import History
+from ledger.spans import FIRST, FOREVER, NEVER, Span, Spans, difference, intersection, length, union
+from ledger.spans import seconds as instant_of
+from projections.exclusions import WINDOW, Exclusion, applied, exclusions, unsheltered, window
+from projections.finding import percent
+from projections.frame import Frame, Frames
+from projections.periods import month_span, over
+from projections.unavailability import Counted, Stop, counted, weighed
+
+Parts = list[tuple[Spans, Fraction]]
+
+
+class Loss(Struct, frozen=True, kw_only=True):
+    """A stop, and the seconds of the month's reference period it costs before any exclusion."""
+
+    by: Counted
+    spans: Spans
+
+    @property
+    def disputed(self) -> bool:
+        return self.by.stop.state == "claimed"
+
+
+class Tally(Struct, frozen=True, kw_only=True):
+    """The sums of one month, exact, in seconds."""
+
+    label: str
+    span: Span
+    frame: Frame
+    provisional: bool
+    reference: Spans  # the whole reference period
+    prt: int  # how much of it the rate is taken of
+    stops: tuple[Counted, ...]  # every stop near, counted or not
+    losses: tuple[Loss, ...]  # those of this month
+    exclusions: tuple[Exclusion, ...]
+    shelters: tuple[tuple[Exclusion, Spans], ...]  # those that stand, and how far
+    doubtful: Spans  # what only contested exclusions shelter
+    gross: Fraction
+    ti: Fraction
+    ti_at_worst: Fraction  # contested exclusions fallen, open claims accepted
+    total: Fraction
+    outside: Fraction  # out of the reference period, no maintenance
+    closed: Fraction  # of that, what no exclusion explains
+
+    @property
+    def allowed(self) -> Fraction:
+        return self.frame.terms.availability.allowed * self.prt
+
+    def breach(self, ti: Fraction) -> bool | None:
+        """TI / PRT > 1 - minimum, exactly; None where there is no reference period (Amb-13)."""
+        return ti > self.allowed if self.prt else None
+
+    def rate(self, ti: Fraction) -> str | None:
+        return percent((self.prt - ti) / self.prt) if self.prt else None
+
+
+def month_of(history: History, frames: Frames, label: str) -> tuple[Frame, str, Span]:
+    """The month's span, calendar or of the contract (Amb-35), and the frame of its first instant."""
+    service_start = instant_of(history.started.event.service_start)
+    calendar = frames.at(service_start).calendar
+    frame = frames.at(month_span(calendar, label)[0])
+    if frame.reading.month_kind == "calendar":
+        return frame, label, month_span(frame.calendar, label)
+    span = month_span(frame.calendar, label, frame.calendar.local_date(service_start))
+    return frames.at(span[0]), label, span
+
+
+def _reference(history: History, frame: Frame, within: Span) -> Spans:
+    """The reference period (D-PRT), only while the service is supplied unless `prt_month=whole_month` (Amb-12)."""
+    supplied: Spans = (within,)
+    if frame.reading.prt_month == "clipped_to_service":
+        supplied = intersection(history.in_force, supplied)
+    if not supplied:
+        return NEVER
+    hull = supplied[0][0], supplied[-1][1]
+    return intersection(frame.calendar.opening(frame.terms.availability.week, hull), supplied)
+
+
+def _reach(history: History, frame: Frame, span: Span, stops: Sequence[Stop]) -> tuple[Span, list[Counted]]:
+    """The span looked at and what touches it: the month, or with `month_split=start_month` as far as
+    what began in the month went on (Amb-14)."""
+    found = counted(history, frame, stops, span)
+    if frame.reading.month_split == "split":
+        return span, found
+    ends = [each.spans[-1][1] for each in found if _belongs(frame, span, each)]
+    end = max([span[1], *(end for end in ends if end < FOREVER)])  # what never ended is cut to the month
+    return (span[0], end), counted(history, frame, stops, (span[0], end))
+
+
+def _belongs(frame: Frame, span: Span, each: Counted) -> bool:
+    return frame.reading.month_split == "split" or span[0] <= each.spans[0][0] < span[1]
+
+
+def measure(history: History, frame: Frame, label: str, span: Span, stops: Sequence[Stop]) -> Tally:
+    reading = frame.reading
+    within, near = _reach(history, frame, span, stops)
+    reference = rated = _reference(history, frame, within)
+    provisional = not over(span[1], history.now)
+    if provisional and reading.prt_basis == "elapsed":
+        rated = intersection(reference, ((FIRST, history.now),))
+    losses = tuple(
+        Loss(by=each, spans=_lost(history, frame, each, rated, within)) for each in near if _belongs(frame, span, each)
+    )
+    claimed = exclusions(history, frame, near, within)
+    standing = [each for each in claimed if each.stands]
+    undisputed = [each for each in standing if not each.contested]
+    shelters = applied(standing, [each for each in near if each.certain], reading.concurrent)
+    shelter = union(*(spans for _, spans in shelters))
+    least = union(*(s for _, s in applied(undisputed, [each for each in near if each.weight], reading.concurrent)))
+    certain: Parts = [(loss.spans, loss.by.weight) for loss in losses if loss.by.certain]
+    every: Parts = [(loss.spans, loss.by.weight) for loss in losses if loss.by.weight]
+    outages = [(loss.by.spans, loss.by.weight) for loss in losses if loss.by.certain and not loss.by.stop.maintenance]
+    work = union(*(each.spans for each in near if each.certain and each.stop.maintenance))
+    night = _within(without(outages, union(reference, work)), within)
+    explained = union(*(spans for each, spans in shelters if each.ground != WINDOW))
+    return Tally(
+        label=label, span=span, frame=frame, provisional=provisional, reference=intersection(reference, (span,)),
+        prt=length(intersection(rated, (span,))), stops=tuple(near), losses=losses, exclusions=tuple(claimed),
+        shelters=tuple(shelters), doubtful=difference(shelter, least),
+        gross=weighed(certain, reading.overlap),
+        ti=weighed(without(certain, shelter), reading.overlap),
+        ti_at_worst=weighed(without(every, least), reading.overlap),
+        total=weighed(
+            _within([(loss.by.spans, loss.by.weight) for loss in losses if loss.by.certain], within), reading.overlap
+        ),
+        outside=weighed(night, reading.overlap),
+        closed=weighed(without(night, explained), reading.overlap),
+    )  # fmt: skip
+
+
+def _lost(history: History, frame: Frame, each: Counted, rated: Spans, within: Span) -> Spans:
+    """A stop's seconds in the reference period, and those in the window that want of notice lays bare (Amb-09)."""
+    inside = intersection(each.spans, rated)
+    if unsheltered(history, frame, each):
+        return union(inside, intersection(each.spans, window(frame, within)))
+    return inside
+
+
+def without(parts: Iterable[tuple[Spans, Fraction]], spans: Spans) -> Parts:
+    return [(difference(part, spans), weight) for part, weight in parts]
+
+
+def _within(parts: Iterable[tuple[Spans, Fraction]], within: Span) -> Parts:
+    return [(intersection(part, (within,)), weight) for part, weight in parts]
