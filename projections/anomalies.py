@@ -1,0 +1,399 @@
+"""Anomalies: until when a plan, a correction or a workaround was owed for each defect, and whether it came.
+
+Article 12.3. Criticality 1 has a delay in working hours of the plan, criticality 2 one in working days,
+criticality 3 none. The delay runs from the end of the qualification and the reproduction; no delay is set for
+the qualification itself, which is measured and shown. A delivery at the deadline is met, and so is one before
+the qualification. Each criticality an anomaly had is a stage, judged by the terms and the reading of the
+instant its qualification ended; an earlier stage is judged too, if its deadline passed before the next began.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, NamedTuple, cast
+
+from msgspec import Struct, structs
+
+from ledger import events as e
+from ledger.corrections import Fact
+from ledger.errors import Refused
+from ledger.history import History, positions_of
+from ledger.spans import FOREVER, NEVER, Instant, Spans, difference, moment, span, union
+from ledger.workdays import Calendar, Week
+from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
+from projections.frame import Frame, Frames
+
+# of each criticality: the obligation, the code of its breach, what is owed
+OWED: dict[int, tuple[str, str, tuple[type[e.Event], ...]]] = {
+    1: ("A12.3a", "no_plan_in_time", (e.ActionPlanDelivered,)),
+    2: ("A12.3b", "no_fix_in_time", (e.FixDelivered, e.WorkaroundDelivered)),
+}
+DELIVERIES = (e.ActionPlanDelivered, e.WorkaroundDelivered, e.FixDelivered)
+KINDS = (e.AnomalyQualified, e.AnomalyReproduced, e.AnomalyReclassified, *DELIVERIES)
+# what may change a verdict of this subject, by how the names of its types begin
+BEARING = ("Anomaly", "ActionPlan", "Workaround", "Fix", "SupportRequestRe", "SupportSus", "SupportRes", "Contract",
+           "Corrected", "Retracted")  # fmt: skip
+STOPS = (e.SupportSuspended, e.SupportResumed, e.ContractSuspended, e.ContractResumed, e.ContractTerminated)
+UNQUALIFIED = "not qualified, for which the clause sets no delay (A12.3d)"
+SWITCHES = ("anomaly_clock", "reclassified", "working_day_end", "support_hours", "private_hours")
+
+
+class Anomaly(Struct, frozen=True, kw_only=True):
+    """All that is known of one anomaly; `request` is the one it was reported by, where that is known."""
+
+    id: str
+    facts: tuple[Fact, ...]
+    request: Fact | None
+
+    def first(self, *kinds: type[e.Event]) -> Fact | None:
+        """The earliest fact of these types."""
+        return next((fact for fact in self.facts if isinstance(fact.event, kinds)), None)
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """The clock of one plan: its week (None: it has none), and the calendar without the time it stood still."""
+
+    frame: Frame
+    week: Week | None
+    stopped: Spans
+    running: Calendar
+
+    @property
+    def ends_at(self) -> Instant:
+        """When it stops for good; `FOREVER` if it does not."""
+        return self.stopped[-1][0] if self.stopped and self.stopped[-1][1] == FOREVER else FOREVER
+
+    def after(self, since: Instant, wanted: int) -> Instant | None:
+        """When that many working seconds have passed; None where the clock stops for good before."""
+        assert self.week is not None
+        if self.ends_at < FOREVER and self.running.working_seconds(self.week, since, self.ends_at) < wanted:
+            return None
+        return self.running.deadline(self.week, since, wanted)
+
+    def days_after(self, day: date, count: int) -> date | None:
+        """The working day that many after `day`; one on which support stood still all through is not counted."""
+        calendar = self.frame.calendar
+        while count:
+            day = calendar.add_working_days(day, 1)
+            if self.ends_at <= calendar.at(day):
+                return None
+            opened = calendar.opening(self.week or (), calendar.day(day))
+            count -= not opened or difference(opened, self.stopped) != NEVER
+        return day
+
+
+class Delay(NamedTuple):
+    """A stage's deadline, and the last instant at which a delivery is still in time.
+
+    The two differ where working hours run out at closing time: none passes until the next opening.
+    """
+
+    deadline: Instant
+    last: Instant
+
+
+class Stage(NamedTuple):
+    """One criticality of an anomaly from `since` until the next; `state` None where the next came before it was due."""
+
+    criticality: int
+    since: Instant
+    until: Instant
+    clock_from: Instant
+    delay: Delay | None
+    delivery: Fact | None
+    state: str | None
+
+
+class Judged(NamedTuple):
+    """An anomaly with its stages, in order; the last one is the answer. `why` says why it has none."""
+
+    anomaly: Anomaly
+    stages: list[Stage]
+    clock: Clock
+    clock_from: Instant | None
+    why: str | None
+    positions: tuple[int, ...]
+
+
+# --- questions ---
+
+
+def anomaly(history: History, frames: Frames, anomalies: tuple[str, ...] | None = None) -> Finding:
+    """Per anomaly the deadline of its present criticality, UTC or null, and its state (A12.3a to A12.3d).
+
+    `met` when delivered by the deadline, that instant included; `pending` while it may be; `missed` after it;
+    `no_deadline` for criticality 3, a plan without support, and while not qualified. Raises `Refused("unknown_id")`.
+    """
+    judged = [_judge(history, frames, each) for each in _asked(history, anomalies)]
+    return Finding(
+        result={each.anomaly.id: _answer(each) for each in judged},
+        workings={each.anomaly.id: _workings(each) for each in judged},
+        because=tuple(sorted({position for each in judged for position in each.positions})),
+    )
+
+
+def _answer(judged: Judged) -> dict[str, Any]:
+    last = judged.stages[-1] if judged.stages else None
+    if last is None or last.delay is None:
+        return {"deadline": None, "state": "no_deadline"}
+    return {"deadline": text(last.delay.deadline), "state": last.state}
+
+
+def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
+    """Rows of A12.3a and A12.3b: stages missed whose delay ended on a local date `first` to `last`, both included.
+
+    Filed at the last second of the delay. Contested, for want of a plan, where a correction or a workaround
+    came in time: the clause asks for the plan all the same.
+    """
+    rows: list[Breach] = []
+    for judged in (_judge(history, frames, each) for each in _known(history)):
+        local_date = judged.clock.frame.calendar.local_date
+        for place, stage in enumerate(judged.stages):
+            if stage.state == "missed" and stage.delay and first <= local_date(stage.delay.deadline - 1) <= last:
+                rows.append(_row(history, frames, judged, place))
+    return sorted(rows, key=lambda row: (row.on, row.subject, row.obligation))
+
+
+def _row(history: History, frames: Frames, judged: Judged, place: int) -> Breach:
+    stage = judged.stages[place]
+    assert stage.delay is not None
+    obligation, what, _ = OWED[stage.criticality]
+    other = judged.anomaly.first(e.WorkaroundDelivered, e.FixDelivered)  # in time, it meets criticality 2
+    return Breach(
+        obligation=obligation,
+        clause=judged.clock.frame.terms.anomalies.article,
+        what=what,
+        subject=judged.anomaly.id,
+        period=f"{text(stage.clock_from)}/{text(stage.delay.deadline)}",
+        amount="not delivered" if stage.delivery is None else f"delivered {text(at(stage.delivery))}",
+        limit=f"by {text(stage.delay.deadline)}",
+        on=stage.delay.deadline - 1,
+        first_knowable_at=_knowable(history, frames, judged, place, stage.delay.last),
+        because=judged.positions,
+        contested=other is not None and at(other) <= stage.delay.last,
+    )
+
+
+# --- the anomalies of a history ---
+
+
+def _known(history: History) -> list[Anomaly]:
+    """Every anomaly somebody spoke of, by its first instant and its id."""
+    told: dict[str, list[Fact]] = {}
+    for fact in sorted(history.of(*KINDS), key=lambda f: (at(f), f.position)):
+        told.setdefault(fact.event.anomaly, []).append(fact)
+    requests = {fact.event.request: fact for fact in history.of(e.SupportRequestRegistered)}
+    found = [_anomaly(identity, facts, requests) for identity, facts in told.items()]
+    return sorted(found, key=lambda anomaly: (at(anomaly.facts[0]), anomaly.id))
+
+
+def _anomaly(identity: str, facts: list[Fact], requests: dict[str, Fact]) -> Anomaly:
+    linked = [getattr(fact.event, "request", None) for fact in facts]
+    request = next((requests[name] for name in linked if name in requests), None)
+    return Anomaly(id=identity, facts=tuple(facts), request=request)
+
+
+def _asked(history: History, names: tuple[str, ...] | None) -> list[Anomaly]:
+    known = _known(history)
+    for name in names or ():
+        if all(each.id != name for each in known):
+            shown = ", ".join(each.id for each in known[:5]) or "none"
+            raise Refused("unknown_id", f"no anomaly {name!r} is known of contract {history.contract}; known: {shown}")
+    return [each for each in known if names is None or each.id in names]
+
+
+# --- judging ---
+
+
+def _judge(history: History, frames: Frames, anomaly: Anomaly) -> Judged:
+    ended_at = _ended(anomaly)
+    from_at = at(anomaly.facts[0]) if ended_at is None else ended_at
+    frame, scope = frames.at(from_at), history.scope_at(from_at)
+    clock = _clock(history, frame, cast(e.Plan, scope.plan))
+    clock_from, why = (None, UNQUALIFIED) if ended_at is None else _clock_from(history, anomaly, clock, ended_at)
+    used = [*anomaly.facts, *([anomaly.request] if anomaly.request else []), *history.of(*STOPS)]
+    stages = [] if clock_from is None else _stages(history, anomaly, clock, clock_from)
+    return Judged(anomaly, stages, clock, clock_from, why, tuple(sorted({*positions_of(used), *scope.positions})))
+
+
+def _ended(anomaly: Anomaly) -> Instant | None:
+    """The end of the qualification and of the reproduction; of the first alone where the second never was."""
+    qualified, reproduced = anomaly.first(e.AnomalyQualified), anomaly.first(e.AnomalyReproduced)
+    if qualified is None:
+        return None
+    return at(qualified) if reproduced is None else max(at(qualified), at(reproduced))
+
+
+def _clock_from(history: History, anomaly: Anomaly, clock: Clock, ended_at: Instant) -> tuple[int | None, str | None]:
+    """Amb-20: from qualification and reproduction, or from the end of the response delay of its request."""
+    if clock.week is None:
+        return None, "its plan has no support clock (article 12)"
+    if clock.frame.reading.anomaly_clock == "qualified_and_reproduced":
+        return ended_at, None
+    if anomaly.request is None:
+        return None, "anomaly_clock=end_of_8h, and no request it was reported by is known"
+    registered_at, support = at(anomaly.request), clock.frame.terms.support
+    name = cast(e.Plan, history.scope_at(registered_at).plan)
+    plan, waiting = support.plan(name), _clock(history, clock.frame, name)
+    if plan is None or anomaly.request.event.channel in support.not_support_channels:
+        return None, "anomaly_clock=end_of_8h, and its request started no clock"
+    end = waiting.after(registered_at, plan.response_seconds)
+    return end, "anomaly_clock=end_of_8h, and clocks stopped for good before" if end is None else None
+
+
+def _stages(history: History, anomaly: Anomaly, clock: Clock, clock_from: Instant) -> list[Stage]:
+    """The criticalities in force one after the other; the same one again is no other stage."""
+    said = [fact for fact in anomaly.facts if isinstance(fact.event, e.AnomalyQualified | e.AnomalyReclassified)]
+    qualified = next(place for place, fact in enumerate(said) if isinstance(fact.event, e.AnomalyQualified))
+    turns: list[Fact] = []
+    for fact in said[qualified:]:
+        if not turns or fact.event.criticality != turns[-1].event.criticality:
+            turns.append(fact)
+    ends = [*(at(fact) for fact in turns[1:]), FOREVER]
+    restarts = clock.frame.reading.reclassified == "from_reclassification"
+    return [
+        _stage(history.now, anomaly, clock, turn, until, max(at(turn), clock_from) if n and restarts else clock_from)
+        for n, (turn, until) in enumerate(zip(turns, ends, strict=True))
+    ]
+
+
+def _stage(now: Instant, anomaly: Anomaly, clock: Clock, turn: Fact, until: Instant, clock_from: Instant) -> Stage:
+    criticality = turn.event.criticality
+    delay = _delay(clock, criticality, clock_from)
+    delivery = anomaly.first(*OWED[criticality][2]) if criticality in OWED else None
+    state: str | None = "no_deadline"
+    if delay is not None:
+        state = _state(now, until, delay.last, None if delivery is None else at(delivery))
+    return Stage(criticality, at(turn), until, clock_from, delay, delivery, state)
+
+
+def _state(now: Instant, until: Instant, last: Instant, delivered_at: Instant | None) -> str | None:
+    """Delivered at the last instant is met; None where another criticality came while it was still pending."""
+    if delivered_at is not None and delivered_at <= min(last, until):
+        return "met"
+    if until <= last:
+        return None
+    return "missed" if now > last else "pending"
+
+
+def _delay(clock: Clock, criticality: int, clock_from: Instant) -> Delay | None:
+    """The delay of a criticality from an instant on; None for 3, and where clocks stop for good before its end."""
+    terms = clock.frame.terms.anomalies
+    if criticality == 1:
+        deadline, late = (clock.after(clock_from, terms.plan_seconds + more) for more in (0, 1))
+        # D-HO: hours used up at closing time are not exceeded before the next opening
+        return None if deadline is None else Delay(deadline, deadline if late is None else late - 1)
+    if criticality == 2:
+        day = clock.days_after(clock.frame.calendar.local_date(clock_from), terms.fix_working_days)
+        deadline = None if day is None else _day_end(clock, clock_from, day)
+        return None if deadline is None or deadline > clock.ends_at else Delay(deadline, deadline)
+    return None
+
+
+def _day_end(clock: Clock, clock_from: Instant, day: date) -> Instant:
+    """Amb-20: the last working day ends at 24:00, when support closes, or at the hour the delay began."""
+    calendar, value = clock.frame.calendar, clock.frame.reading.working_day_end
+    if value == "same_time":
+        local = calendar.local(clock_from)
+        return calendar.at(day, f"{local:%H:%M}") + local.second
+    opened = calendar.opening(clock.week or (), calendar.day(day))
+    return opened[-1][1] if value == "closing" and opened else calendar.at(day, "24:00")
+
+
+# --- clocks ---
+
+
+def _clock(history: History, frame: Frame, plan: e.Plan) -> Clock:
+    stopped, calendar = _stopped(history), frame.calendar
+    closings, openings = union(calendar.closings, stopped), difference(calendar.openings, stopped)
+    running = structs.replace(calendar, closings=closings, openings=openings)
+    return Clock(frame=frame, week=frame.terms.support.week_for(plan, frame.reading), stopped=stopped, running=running)
+
+
+def _stopped(history: History) -> Spans:
+    """When no clock runs: support suspended of right (A12.2e), the contract suspended or over."""
+    stopped, since = NEVER, None
+    for fact in sorted(history.of(e.SupportSuspended, e.SupportResumed), key=lambda f: (at(f), f.position)):
+        if isinstance(fact.event, e.SupportSuspended):
+            since = at(fact) if since is None else since
+        elif since is not None:
+            stopped, since = union(stopped, span(since, at(fact))), None
+    outside = difference(span(at(history.started, "service_start"), FOREVER), history.in_force)
+    return union(stopped, outside, NEVER if since is None else span(since, FOREVER))
+
+
+# --- workings ---
+
+
+def _workings(judged: Judged) -> dict[str, Any]:
+    anomaly, reading = judged.anomaly, judged.clock.frame.reading
+    qualified, reproduced = anomaly.first(e.AnomalyQualified), anomaly.first(e.AnomalyReproduced)
+    delivered = anomaly.first(*DELIVERIES)
+    early = delivered is not None and (qualified is None or at(delivered) < at(qualified))
+    return {
+        "clause": f"art. {judged.clock.frame.terms.anomalies.article}",
+        "entries": list(positions_of(anomaly.facts)),
+        "qualified_at": None if qualified is None else text(at(qualified)),
+        "reproduced_at": None if reproduced is None else text(at(reproduced)),
+        "qualification": _qualification(judged),
+        "clock_from": None if judged.clock_from is None else text(judged.clock_from),
+        "stages": [_shown(stage) for stage in judged.stages],
+        "why": judged.why,
+        "delivered_before_qualification": early,
+        "switches": [{"switch": name, "value": reading[name]} for name in SWITCHES],
+    }
+
+
+def _qualification(judged: Judged) -> dict[str, Any] | None:
+    """How long qualifying took since the request was registered: no clause limits it (A12.3d)."""
+    request, qualified = judged.anomaly.request, judged.anomaly.first(e.AnomalyQualified)
+    if request is None or qualified is None:
+        return None
+    week, running = judged.clock.week or (), judged.clock.running
+    return {
+        "request": request.event.request,
+        "registered_at": text(at(request)),
+        "elapsed_seconds": at(qualified) - at(request),
+        "working_seconds": running.working_seconds(week, at(request), at(qualified)),
+    }
+
+
+def _shown(stage: Stage) -> dict[str, Any]:
+    owed = OWED[stage.criticality][2] if stage.criticality in OWED else ()
+    return {
+        "criticality": stage.criticality,
+        "since": text(stage.since),
+        "until": None if stage.until == FOREVER else text(stage.until),
+        "owed": [e.wire_name(kind.__name__) for kind in owed],
+        "clock_from": text(stage.clock_from),
+        "deadline": None if stage.delay is None else text(stage.delay.deadline),
+        "in_time_until": None if stage.delay is None else text(stage.delay.last),
+        "delivered_at": None if stage.delivery is None else text(at(stage.delivery)),
+        "state": stage.state or "another criticality came first",
+    }
+
+
+# --- when it was provable ---
+
+
+def _knowable(history: History, frames: Frames, judged: Judged, place: int, last: Instant) -> Instant | None:
+    """The earliest knowledge that showed the stage missed, once its last instant in time was over."""
+
+    def missed(known_at: Instant) -> bool:
+        then = history.as_known(moment(known_at))
+        if not any(isinstance(fact.event, e.ContractStarted) for fact in then.own_facts):
+            return False
+        same = [_judge(then, frames, each) for each in _known(then) if each.id == judged.anomaly.id]
+        stages = [each.stages[place] for each in same if len(each.stages) > place]
+        return any(s.state == "missed" and s.criticality == judged.stages[place].criticality for s in stages)
+
+    upto = FOREVER if history.known_at is None else ceil_seconds(history.known_at)
+    return earliest(missed, {last + 1, *(known_at for known_at in _moments(history) if known_at > last)}, upto)
+
+
+def _moments(history: History) -> set[Instant]:
+    """The whole seconds at which what is known of anomalies, suspensions and plans changed."""
+    entries = [entry for told in history.streams.values() for position, entry in told if position <= history.position]
+    bearing = [k for k in entries if type(k.event).__name__.startswith(BEARING)]
+    attested = history.knowledge == "attested"
+    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in bearing}
