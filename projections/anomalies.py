@@ -145,16 +145,16 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     Filed at the last second of the delay. Contested, for want of a plan, where a correction or a workaround
     came in time: the clause asks for the plan all the same.
     """
-    rows: list[Breach] = []
+    rows, moments = [], _moments(history)
     for judged in (_judge(history, frames, each) for each in _known(history)):
         local_date = judged.clock.frame.calendar.local_date
         for place, stage in enumerate(judged.stages):
             if stage.state == "missed" and stage.delay and first <= local_date(stage.delay.deadline - 1) <= last:
-                rows.append(_row(history, frames, judged, place))
+                rows.append(_row(history, frames, judged, place, moments))
     return sorted(rows, key=lambda row: (row.on, row.subject, row.obligation))
 
 
-def _row(history: History, frames: Frames, judged: Judged, place: int) -> Breach:
+def _row(history: History, frames: Frames, judged: Judged, place: int, moments: set[Instant]) -> Breach:
     stage = judged.stages[place]
     assert stage.delay is not None
     obligation, what, _ = OWED[stage.criticality]
@@ -168,7 +168,7 @@ def _row(history: History, frames: Frames, judged: Judged, place: int) -> Breach
         amount="not delivered" if stage.delivery is None else f"delivered {text(at(stage.delivery))}",
         limit=f"by {text(stage.delay.deadline)}",
         on=stage.delay.deadline - 1,
-        first_knowable_at=_knowable(history, frames, judged, place, stage.delay.last),
+        first_knowable_at=_knowable(history, frames, judged, place, moments),
         because=judged.positions,
         contested=other is not None and at(other) <= stage.delay.last,
     )
@@ -376,8 +376,8 @@ def _shown(stage: Stage) -> dict[str, Any]:
 # --- when it was provable ---
 
 
-def _knowable(history: History, frames: Frames, judged: Judged, place: int, last: Instant) -> Instant | None:
-    """The earliest knowledge that showed the stage missed, once its last instant in time was over."""
+def _knowable(history: History, frames: Frames, judged: Judged, place: int, moments: set[Instant]) -> Instant | None:
+    """The earliest knowledge that showed the stage missed, once over: then, or by what was learnt later."""
 
     def missed(known_at: Instant) -> bool:
         then = history.as_known(moment(known_at))
@@ -387,8 +387,9 @@ def _knowable(history: History, frames: Frames, judged: Judged, place: int, last
         stages = [each.stages[place] for each in same if len(each.stages) > place]
         return any(s.state == "missed" and s.criticality == judged.stages[place].criticality for s in stages)
 
+    over = cast(Delay, judged.stages[place].delay).last + 1
     upto = FOREVER if history.known_at is None else ceil_seconds(history.known_at)
-    return earliest(missed, {last + 1, *(known_at for known_at in _moments(history) if known_at > last)}, upto)
+    return earliest(missed, {over, *(known_at for known_at in moments if known_at > over)}, upto)
 
 
 def _moments(history: History) -> set[Instant]:
