@@ -57,7 +57,7 @@ def test_an_incident_is_known_when_first_seen_and_its_end_when_seen_resolved() -
     assert intake.events[0]["data"]["note"] == "Incident with Search · Search (impact minor)"
 
 
-@pytest.mark.parametrize(("impact", "effect"), [row[:2] for row in github_status.IMPACTS])
+@pytest.mark.parametrize(("impact", "effect"), list(github_status.EFFECTS.items()))
 def test_an_impact_means_one_effect(impact: str, effect: str) -> None:
     assert read(incident(impact=impact), seen("2026-02-12T05:00:00Z")).events[0]["data"]["effect"] == effect
 

@@ -20,6 +20,18 @@ __all__ = ["ADAPTERS", "Intake", "adapter", "options_of", "read_with"]
 ADAPTERS: tuple[tuple[str, str, str], ...] = (
     ("jenkins", "revisions of the Jenkins infrastructure status site, JSON lines", "jenkins"),
     ("github-status", "incidents, seen versions and changes of GitHub's status page, JSON lines", "github_status"),
+    ("restic", "restic's snapshots, forget or backup, JSON", "restic"),
+    ("borg", "borg's list, info or create JSON, or the --log-json of prune or check", "borg"),
+    ("pgbackrest", "pgBackRest's info JSON, or the text of verify", "pgbackrest"),
+    ("barman", "Barman's list-backups or show-backup JSON, or the text of verify-backup", "barman"),
+    ("alertmanager", "Alertmanager's webhook, version 4", "webhooks:alertmanager"),
+    ("grafana", "Grafana's alerting webhook", "webhooks:grafana"),
+    ("pagerduty", "PagerDuty's webhook, version 3", "webhooks:pagerduty"),
+    ("uptime-kuma", "Uptime Kuma's webhook", "webhooks:uptime_kuma"),
+    ("statuspage", "Statuspage's webhook, or incidents of its API", "status_pages:statuspage"),
+    ("betterstack", "Better Stack's status page webhook", "status_pages:betterstack"),
+    ("instatus", "Instatus's webhook", "status_pages:instatus"),
+    ("google-cloud", "Google Cloud's incidents.json", "status_pages:google_cloud"),
 )
 
 

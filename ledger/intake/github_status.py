@@ -6,6 +6,7 @@ entries (`sha`, `seen_at`, `statuses`, `stated_window`) and changes of what was 
 A fact is attested when the collector first saw it (`seen_at`); for an incident no version was kept of, when
 the page says it was last updated. No text of an incident is carried over: title, impact, components.
 
+What an impact means is the table of `ledger.intake.status_pages`, whose scale the page uses.
 Everything is kept as it was seen, errors included; the reason of a correction says what it looks like: a new
 version of the page, a change of the collector without one, a window moved far from the page's own updates.
 """
@@ -19,19 +20,13 @@ from typing import Any, NamedTuple
 
 from ledger.errors import Refused
 from ledger.intake.intake import Intake, counted, instant, lines, named, short, written
+from ledger.intake.status_pages import IMPACTS
 from ledger.intake.told import Told, Version, tell
 
 SOURCE = "https://www.githubstatus.com"
 CHANNEL = "www.githubstatus.com"
 
-# impact of the page, effect of an outage, why
-IMPACTS: tuple[tuple[str, str, str], ...] = (
-    ("critical", "no_access", "the page's own top of the scale: a major outage"),
-    ("major", "degraded", "a partial outage: some parts fail, reaching and entering the service stays possible"),
-    ("minor", "degraded", "a part answers badly"),
-    ("none", "degraded", "reported, and rated as without impact: kept, and never counted as unavailable"),
-)
-EFFECTS = {impact: effect for impact, effect, _ in IMPACTS}
+EFFECTS = {impact: effect for page, impact, effect, _ in IMPACTS if page == "statuspage"}  # the page is one of theirs
 
 FRESH = timedelta(hours=24)  # a change seen this soon after a new version of the page comes from that version
 FAR = timedelta(days=30)  # a window this far from the page's own updates looks like an error of its text

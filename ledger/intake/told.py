@@ -48,21 +48,25 @@ Step = tuple[str, str]  # say, correct or retract; the slot
 
 
 def tell(
-    name: str, versions: Sequence[Version], *, subject: str, source: str
+    name: str, versions: Sequence[Version], *, subject: str, source: str, labelled: bool = True
 ) -> Iterator[tuple[datetime, dict[str, Any]]]:
     """The CloudEvents that tell `versions`, each with the moment it was attested.
 
     Ids are `<name>#<label>-<wire name>`, and `-corrected-`/`-retracted-` before the wire name of the fact a
-    correction or retraction speaks of. A fact that differs in its `evidence` alone is not told again.
+    correction or retraction speaks of. With `labelled` false, what is said first is `<name>#<wire name>` and
+    carries no `attestedat`, so that one version read alone says it in the same words. A fact that differs in
+    its `evidence` alone is not told again. Raises `Refused` when a version tells what no ledger could take.
     """
     standing: list[_Standing] = []
+    used: set[str] = set()
     for version in versions:
         for verb, slot in _ordered(standing, version):
-            event, standing = _take(name, standing, version, verb, slot)
-            yield (
-                version.attested_at,
-                cloudevent(**event, subject=subject, source=source, attested_at=version.attested_at),
-            )
+            short = f"{name}#{version.facts[slot].type}" if verb == "say" and not labelled else ""
+            new_id = short if short and short not in used else f"{name}#{version.label}-"
+            event, standing = _take(new_id, standing, version, verb, slot)
+            used.add(event["id"])
+            attested_at = version.attested_at if labelled else None
+            yield (version.attested_at, cloudevent(**event, subject=subject, source=source, attested_at=attested_at))
 
 
 def _ordered(standing: list[_Standing], version: Version) -> list[Step]:
@@ -72,7 +76,12 @@ def _ordered(standing: list[_Standing], version: Version) -> list[Step]:
     steps += [("correct", s) for s, f in before.items() if s in version.facts and _differs(f, version.facts[s])]
     steps += [("say", s) for s in version.facts if s not in before]
     found = _allowed(standing, version, steps)
-    assert found is not None, f"no order tells {version.label} of {[s.id for s in standing]}: {steps}"
+    if found is None:
+        for fact in version.facts.values():
+            event_of(fact.type, fact.data)  # a fact that cannot be read says so itself
+        raise Refused(
+            "impossible_history", f"{version.why}: no order of {steps} is possible after what was told before"
+        )
     return found
 
 
@@ -108,13 +117,13 @@ def _changed(standing: list[_Standing], new_id: str, version: Version, verb: str
 
 
 def _take(
-    name: str, standing: list[_Standing], version: Version, verb: str, slot: str
+    id: str, standing: list[_Standing], version: Version, verb: str, slot: str
 ) -> tuple[dict[str, Any], list[_Standing]]:
-    """The event of one step, and what stands after it."""
+    """The event of one step, and what stands after it; an `id` that ends in `-` is completed."""
     said = next((s for s in standing if s.slot == slot), None)
     if said is None:
         fact = version.facts[slot]
-        new_id = f"{name}#{version.label}-{fact.type}"
+        new_id = id + fact.type if id.endswith("-") else id
         return {"kind": fact.type, "data": fact.data, "id": new_id}, _changed(standing, new_id, version, verb, slot)
     kind = {"correct": "corrected", "retract": "retracted"}[verb]
     data: dict[str, Any] = {"target": said.id}
@@ -124,7 +133,7 @@ def _take(
         reason = f"{version.why}: {_difference(said.fact, version.facts[slot])}"
     data["reason"] = reason
     data["evidence"] = list(version.evidence) or None
-    event = {"kind": kind, "data": data, "id": f"{name}#{version.label}-{kind}-{said.fact.type}"}
+    event = {"kind": kind, "data": data, "id": f"{id}{kind}-{said.fact.type}"}
     return event, _changed(standing, said.id, version, verb, slot)
 
 
