@@ -92,6 +92,8 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     ("bad_note", EXIT_PROOF, "a signed note that cannot be read or does not verify"),
     ("bad_proof", EXIT_PROOF, "a proof that does not hold"),
     ("bad_bundle", EXIT_PROOF, "a bundle that cannot be read strictly"),
+    ("bad_policy", EXIT_PROOF, "a trust policy that cannot be read strictly"),
+    ("no_quorum", EXIT_PROOF, "too few of the policy's witnesses cosigned the head"),
     ("head_conflict", EXIT_PROOF, "this ledger contradicts a head already signed"),
     ("unknown_dispute", EXIT_QUESTION, "no such dispute is recorded"),
     ("unknown_statement", EXIT_QUESTION, "no such statement is recorded"),

@@ -110,7 +110,7 @@ def read_entries(data: bytes, width: int) -> list[bytes]:
     for _ in range(width):
         start = at + 2
         at = start + int.from_bytes(data[at:start], "big")
-        if start > len(data) or at > len(data):
+        if at > len(data):
             raise Refused("bad_bundle", f"an entry bundle that ends within entry {len(entries)} of {width}")
         entries.append(data[start:at])
     if at != len(data):
