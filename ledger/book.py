@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -70,6 +71,7 @@ class Ledger:
         self._booklets = booklets
         self._origin = origin
         self._recording = Recording(store, clock, recorded_by, self._opening)
+        self._keeping = Lock()
         self._kept: OrderedDict[str, list[tuple[int, Entry]]] = OrderedDict()
 
     def __enter__(self) -> Self:
@@ -168,20 +170,17 @@ class Ledger:
             start = page[-1].position + 1
 
     def stream(self, name: str) -> list[tuple[int, Entry]]:
-        """Every entry of one stream, in order, kept for the next time it is asked for."""
-        kept = self._kept.get(name)
-        if kept is None:
-            kept = self._kept[name] = []
-        self._kept.move_to_end(name)
-        after = kept[-1][1].version if kept else 0
-        rows = self.store.read_stream(name, after_version=after)
-        if rows:
-            with without_collector(len(rows)):
-                kept.extend(
-                    zip([row.position for row in rows], decode_entries([row.state for row in rows]), strict=True)
-                )
-            self._let_go()
-        return kept
+        """Every entry of one stream, in order; what was read is kept for the next time it is asked for."""
+        with self._keeping:  # two threads must not add the same entries twice
+            kept = self._kept.setdefault(name, [])
+            self._kept.move_to_end(name)
+            rows = self.store.read_stream(name, after_version=kept[-1][1].version if kept else 0)
+            if rows:
+                with without_collector(len(rows)):
+                    entries = decode_entries([row.state for row in rows])
+                kept.extend(zip([row.position for row in rows], entries, strict=True))
+                self._let_go()
+            return list(kept)
 
     def _let_go(self) -> None:
         held = sum(map(len, self._kept.values()))
@@ -220,8 +219,8 @@ class Ledger:
         `Refused("bad_position")` and `Refused("unknown_contract")`.
         """
         last = self.position
-        if position is not None and not 0 < position <= last:
-            raise Refused("bad_position", f"position {position} is not in the ledger; it holds 1 to {last}")
+        if position is not None and not (type(position) is int and 0 < position <= last):
+            raise Refused("bad_position", f"position {position!r} is not in the ledger; it holds 1 to {last}")
         own = self.stream(f"contract:{contract}")
         if not own:
             raise Refused("unknown_contract", f"the ledger knows no contract {contract!r}{self._known_contracts()}")
@@ -235,9 +234,9 @@ class Ledger:
             now, cut = seconds(decode_entry(row.state).recorded_at), position
         else:
             now, cut = FOREVER, last
-        streams = {f"contract:{contract}": list(own), LEDGER_STREAM: list(self.stream(LEDGER_STREAM))}
+        streams = {f"contract:{contract}": own, LEDGER_STREAM: self.stream(LEDGER_STREAM)}
         for service in _services_named(own):
-            streams[f"service:{service}"] = list(self.stream(f"service:{service}"))
+            streams[f"service:{service}"] = self.stream(f"service:{service}")
         return History(contract, streams, known_at=known_at, position=cut, now=now, knowledge=knowledge)
 
     def contracts(self) -> list[str]:

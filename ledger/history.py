@@ -83,7 +83,7 @@ class History:
         )
 
     def unlearning(self, positions: frozenset[int]) -> History:
-        """This history as if the entries at these positions had not been learnt."""
+        """This history as if the entries at these positions had not been learnt either."""
         return History(
             self.contract,
             self.streams,
@@ -91,7 +91,7 @@ class History:
             position=self.position,
             now=self.now,
             knowledge=self.knowledge,
-            without=positions,
+            without=self.without | positions,
         )
 
     def known_positions(self) -> list[int]:
@@ -167,12 +167,18 @@ class History:
         """The standing facts of the stream `ledger`: terms and calendars.
 
         They frame what is judged rather than being learnt of the contract, so the first version of each
-        counts as known from the beginning; later versions only when known.
+        booklet and calendar counts as known from the beginning; what came after it only when known.
         """
-        opening = [(p, e, e.recorded_at) for p, e in self.streams.get("ledger", ())[:8]]
-        known = {p: k for k in self._known("ledger") for p in (k[0],)}
-        first = [k for k in opening if isinstance(k[1].event, TermsVersionPublished | CalendarPublished)]
-        return standing(sorted({**{k[0]: k for k in first}, **known}.values(), key=itemgetter(0)))
+        known: dict[int, Known] = {each[0]: each for each in self._known("ledger")}
+        named: set[tuple[type[Event], str]] = set()
+        for position, entry in self.streams.get("ledger", ()):
+            event = entry.event
+            if isinstance(event, TermsVersionPublished | CalendarPublished) and position not in self.without:
+                name = (type(event), event.terms if isinstance(event, TermsVersionPublished) else event.calendar)
+                if name not in named:
+                    named.add(name)
+                    known.setdefault(position, (position, entry, entry.recorded_at))
+        return standing([known[position] for position in sorted(known)])
 
     # --- the contract and its services ---
 
@@ -244,8 +250,9 @@ class History:
 
     @cached_property
     def scope_changes(self) -> list[Fact]:
-        """The facts that changed what the contract covers, in the order of positions."""
-        return self.own(OptionSubscribed, OptionCancelled, ContractScopeChanged)
+        """The facts that changed what the contract covers, in the order in which they take effect."""
+        found = self.own(OptionSubscribed, OptionCancelled, ContractScopeChanged)
+        return sorted(found, key=lambda fact: (seconds(fact.event.effective_from), fact.position))
 
     def adopted_at(self, at: Instant) -> list[Fact]:
         """The readings adopted for the contract and in force at an instant, oldest first."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ledger import __version__
 from ledger.book import Ledger
+from ledger.errors import Refused
 from ledger.history import History
 from ledger.readings import DEFAULT
 from ledger.spans import Instant, seconds
@@ -67,11 +68,18 @@ def ask(
     """
     asked = question(name)
     values = read(asked, params)
+    if not isinstance(reading, Mapping | None):
+        raise Refused("unknown_switch", f"reading: {reading!r} is no table of switches; give a dict")
     switches = dict(reading or {})
     knowledge = DEFAULT.with_switches(switches).knowledge
     known = None if known_at is None else instant_of("known_at", known_at)
     history = ledger.history(contract, known_at=known, position=position, knowledge=knowledge)
-    return answer_from(history, asked, values, switches, root=ledger.root_at(history.position))
+    frames = Frames(history, switches)
+    adopted = _frame_named(history, frames, values).reading.knowledge
+    if adopted != knowledge:  # the contract's own reading asks for the time its sources attested
+        history = ledger.history(contract, known_at=known, position=position, knowledge=adopted)
+        frames = Frames(history, switches)
+    return answer_from(history, asked, values, switches, root=ledger.root_at(history.position), frames=frames)
 
 
 def answer_from(
@@ -86,7 +94,7 @@ def answer_from(
     """The answer of a history already at hand, parameters already read."""
     started = history.started
     frames = frames or Frames(history, switches)
-    frame = frames.at(_anchor(values, history, frames))
+    frame = _frame_named(history, frames, values)
     finding = asked.function()(history, frames, **values)
     return Answer(
         question=asked.name,
@@ -95,7 +103,7 @@ def answer_from(
         known_at=None if history.known_at is None else msgspec.to_builtins(history.known_at),
         position=history.position,
         root=root,
-        reading=frame.reading.as_dict(),
+        reading={**frame.reading.as_dict(), "knowledge": history.knowledge},
         terms=frame.terms_version,
         calendar=frame.calendar_version,
         tz=TZ_VERSION,
@@ -106,8 +114,12 @@ def answer_from(
     )
 
 
+def _frame_named(history: History, frames: Frames, values: Mapping[str, Any]) -> Frame:
+    """The terms and reading the answer names: those at the first instant of the period asked about."""
+    return frames.at(_anchor(values, history, frames))
+
+
 def _anchor(values: Mapping[str, Any], history: History, frames: Frames) -> Instant:
-    """The instant whose terms and reading the answer names: the first of the period asked about."""
     for name in ("month", "first", "start", "at", "on"):
         value = values.get(name)
         if isinstance(value, int):

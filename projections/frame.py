@@ -45,27 +45,27 @@ class Frames:
 
     def at(self, instant: Instant) -> Frame:
         """The frame in force at an instant. Raises `Refused("unknown_terms")`."""
-        terms_fact = self._terms(instant)
+        terms_fact, named_by = self._terms(instant)
         adopted = self._history.adopted_at(instant)
         calendar_fact = self._calendar(terms_fact, instant)
         key = (terms_fact.position, -1 if calendar_fact is None else calendar_fact.position,
-               tuple(f.position for f in adopted))  # fmt: skip
+               tuple(f.position for f in (*named_by, *adopted)))  # fmt: skip
         if key not in self._found:
-            self._found[key] = self._frame(terms_fact, calendar_fact, adopted)
+            self._found[key] = self._frame(terms_fact, calendar_fact, [*named_by, *adopted], adopted)
         return self._found[key]
 
     def with_switches(self, switches: Mapping[str, str]) -> Frames:
         """The same frames with other switches set by the question."""
         return Frames(self._history, {**self._switches, **switches})
 
-    def _frame(self, terms_fact: Fact, calendar_fact: Fact | None, adopted: list[Fact]) -> Frame:
+    def _frame(self, terms_fact: Fact, calendar_fact: Fact | None, because: list[Fact], adopted: list[Fact]) -> Frame:
         reading = DEFAULT
         for fact in adopted:
             reading = reading.with_switches(fact.event.switches)
         reading = reading.with_switches(self._switches)
         terms = _parsed(_Content(terms_fact.event))
         calendars = {} if calendar_fact is None else {calendar_fact.event.calendar: _calendar_data(calendar_fact.event)}
-        facts = [terms_fact, *adopted] + ([] if calendar_fact is None else [calendar_fact])
+        facts = [terms_fact, *because] + ([] if calendar_fact is None else [calendar_fact])
         return Frame(
             terms=terms,
             reading=reading,
@@ -75,20 +75,22 @@ class Frames:
             because=tuple(sorted({p for f in facts for p in f.positions})),
         )
 
-    def _terms(self, instant: Instant) -> Fact:
-        named = self._named_terms(instant)
+    def _terms(self, instant: Instant) -> tuple[Fact, list[Fact]]:
+        """The booklet's version in force, and the change of scope that put the contract on that booklet."""
+        named, named_by = self._named_terms(instant)
         published = [f for f in self._history.frame if isinstance(f.event, TermsVersionPublished)]
         if named is None and published:
             named = published[0].event.terms
-        return _in_force([f for f in published if f.event.terms == named], instant, f"booklet {named!r}")
+        return _in_force([f for f in published if f.event.terms == named], instant, f"booklet {named!r}"), named_by
 
-    def _named_terms(self, instant: Instant) -> str | None:
+    def _named_terms(self, instant: Instant) -> tuple[str | None, list[Fact]]:
         named: str | None = self._history.started.event.terms
-        for fact in self._history.scope_changes:
+        named_by: list[Fact] = []
+        for fact in self._history.scope_changes:  # in the order in which they take effect
             event = fact.event
             if isinstance(event, ContractScopeChanged) and event.terms and seconds(event.effective_from) <= instant:
-                named = event.terms
-        return named
+                named, named_by = event.terms, [fact]
+        return named, named_by
 
     def _calendar(self, terms_fact: Fact, instant: Instant) -> Fact | None:
         wanted = _parsed(_Content(terms_fact.event)).calendar.id

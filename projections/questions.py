@@ -13,7 +13,10 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from ledger.errors import Refused
-from ledger.spans import Instant, moment, seconds
+from ledger.spans import FIRST, FOREVER, Instant, moment, seconds
+
+YEARS = (1900, 9000)  # both included, as for events: so that no rule's arithmetic leaves the years there are
+LONGEST_YEARS = 100  # of a period asked about day by day
 
 
 class Param(NamedTuple):
@@ -133,16 +136,22 @@ def _written(name: str, value: Any) -> Any:
 
 
 def _check_order(asked: Question, values: Mapping[str, Any]) -> None:
-    if "first" in values and "last" in values and values["last"] < values["first"]:
-        raise Refused("bad_parameter", f"{asked.name}: last {values['last']} is before first {values['first']}")
+    first, last = values.get("first"), values.get("last")
+    if first is None or last is None:
+        return
+    if last < first:
+        raise Refused("bad_parameter", f"{asked.name}: last {last} is before first {first}")
+    if int(str(last)[:4]) - int(str(first)[:4]) > LONGEST_YEARS:
+        raise Refused("bad_parameter", f"{asked.name}: {first} to {last} is over {LONGEST_YEARS} years; ask in parts")
 
 
 # --- kinds of values ---
 
 
 def _month(name: str, value: Any) -> str:
-    if not (isinstance(value, str) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value)) or value < "0001":
+    if not (isinstance(value, str) and re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", value)):
         raise Refused("bad_month", f"{name}: {value!r} is no month; write 2026-03")
+    _check_year("bad_month", name, int(value[:4]), value)
     return value
 
 
@@ -151,21 +160,22 @@ def _week(name: str, value: Any) -> str:
 
     if not isinstance(value, str):
         raise Refused("bad_week", f"{name}: {value!r} is no week; write 2026-W09")
-    iso_week(value)
+    _check_year("bad_week", name, iso_week(value).year, value)
     return value
 
 
 def _date(name: str, value: Any) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}", value):
         value = f"{_month(name, value)}-01"
     try:
-        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-            raise ValueError
-        return date.fromisoformat(value)
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            value = date.fromisoformat(value)
     except ValueError:
-        raise Refused("bad_date", f"{name}: {value!r} is no date; write 2026-03-31") from None
+        pass  # 30 February: refused below
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise Refused("bad_date", f"{name}: {value!r} is no date; write 2026-03-31")
+    _check_year("bad_date", name, value.year, value)
+    return value
 
 
 def _last_date(name: str, value: Any) -> date:
@@ -173,7 +183,7 @@ def _last_date(name: str, value: Any) -> date:
 
     from ledger.workdays import add_months
 
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}", value):
         return add_months(_date(name, value), 1) - timedelta(days=1)
     return _date(name, value)
 
@@ -190,15 +200,27 @@ def instant_of(name: str, value: Any) -> datetime:
     if value.tzinfo is None:
         shown = value.isoformat()
         raise Refused("bad_instant", f"{name}: {shown} has no offset from UTC; write {shown}+01:00 or {shown}Z")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise Refused("bad_instant", f"{name}: {value.isoformat()} lies beyond the years 1 to 9999 in UTC") from None
 
 
 def _at(name: str, value: Any) -> Instant:
-    return value if isinstance(value, int) else seconds(instant_of(name, value))
+    if type(value) is int:  # whole seconds, as rules count them
+        value = moment(min(max(value, FIRST), FOREVER))
+    at = instant_of(name, value)
+    _check_year("bad_instant", name, at.year, at.isoformat())
+    return seconds(at)
+
+
+def _check_year(code: str, name: str, year: int, value: Any) -> None:
+    if not YEARS[0] <= year <= YEARS[1]:
+        raise Refused(code, f"{name}: {value} lies outside the years {YEARS[0]} to {YEARS[1]}")
 
 
 def _identities(name: str, value: Any) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else list(value)
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
     found = tuple(part.strip() for part in parts if isinstance(part, str) and part.strip())
     if not found:
         raise Refused("bad_parameter", f"{name}: name at least one id, or leave it out for all")
@@ -206,7 +228,7 @@ def _identities(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _count(name: str, value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise Refused("bad_parameter", f"{name}: {value!r} is no whole number from 1")
