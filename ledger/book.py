@@ -32,6 +32,7 @@ from ledger.store import Store, open_store
 from ledger.streams import without_collector
 
 PAGE = 1000
+KEPT_ROOTS = 4096
 KEPT_ENTRIES = 500_000  # decoded entries kept for asking again
 Clock = Callable[[], datetime]
 
@@ -72,6 +73,7 @@ class Ledger:
         self._origin = origin
         self._recording = Recording(store, clock, recorded_by, self._opening)
         self._keeping = Lock()
+        self._roots: dict[int, str] = {}
         self._kept: OrderedDict[str, list[tuple[int, Entry]]] = OrderedDict()
 
     def __enter__(self) -> Self:
@@ -201,9 +203,16 @@ class Ledger:
                 high = middle - 1
         return low
 
-    def root_at(self, position: int) -> str | None:
-        """The tree's root over the first `position` entries; None while the ledger has no tree."""
-        return None
+    def root_at(self, position: int) -> str:
+        """The tree's root over the first `position` entries, in base64."""
+        found = self._roots.get(position)
+        if found is None:
+            from ledger.tree import root_at, root_text
+
+            if len(self._roots) > KEPT_ROOTS:
+                self._roots.clear()
+            found = self._roots[position] = root_text(root_at(self.store, position))
+        return found
 
     def history(
         self,

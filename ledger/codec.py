@@ -9,8 +9,9 @@ old name as today's event; a type this software does not know becomes `Unread`, 
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Union
 
@@ -197,6 +198,14 @@ def event_of(kind: str, payload: dict[str, Any]) -> Event:
         raise Refused("bad_field", f"{kind}: nested too deeply to be read") from None
     except (msgspec.ValidationError, ValueError) as e:
         raise _fault(str(e), kind, payload) from e
+
+
+def salts() -> Iterator[str]:
+    """Salts for new entries, 128 random bits each as 32 hex digits: no hash of an entry can be guessed at."""
+    while True:
+        block = os.urandom(16 * 256).hex()
+        for start in range(0, len(block), 32):
+            yield block[start : start + 32]
 
 
 # --- what msgspec says, in the ledger's words ---

@@ -8,20 +8,19 @@ other writers under the lock, so no check is ever made on stale knowledge.
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from ledger import order
+from ledger import order, tree
 from ledger.belonging import LEDGER_STREAM, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
-from ledger.codec import Entry, Unread, decode_entry, encode_entry, payload_of, topic_of
+from ledger.codec import Entry, Unread, decode_entry, encode_entry, payload_of, salts, topic_of
 from ledger.corrections import Known, check_identity, known_as_recorded, replacement, resolve_target, withdrawn
 from ledger.errors import Refused
 from ledger.events import (
@@ -34,6 +33,7 @@ from ledger.events import (
     Retracted,
     ServiceAssigned,
     TermsVersionPublished,
+    TreeStarted,
 )
 from ledger.order import ThingKey
 from ledger.published import check_booklet, check_not_last
@@ -87,6 +87,7 @@ class Recording:
                 if batch.rows:
                     first = transaction.insert(batch.rows)
                     assert first == batch.first_position, (first, batch.first_position)
+                    tree.extend(transaction, first, [row.state for row in batch.rows])
                 self._let_go()
         except _DryRun:
             return receipts
@@ -131,10 +132,19 @@ class _Batch:
         self._entries: dict[int, Entry] = {}  # what corrections of this batch may need again
         self._caught_up: set[str] = set()
         self._services: set[str] | None = None
-        self._salts = _salts()
+        self._salts = salts()
         if last is None:
             for n, event in enumerate(recording._opening(self.recorded_at), 1):
                 self.take(Draft(stream=LEDGER_STREAM, source="ledger", id=f"opening-{n}", event=event))
+        elif transaction.begin_tree():
+            self._log_tree(last.position)
+
+    def _log_tree(self, size: int) -> None:
+        """A ledger written without a tree gets one over what it holds, and an entry that says so."""
+        tree.build(self._transaction, size)
+        root = tree.root_text(tree.recomputed_root(self._transaction, size))
+        event = TreeStarted(size=size, root=root)
+        self.take(Draft(stream=LEDGER_STREAM, source="ledger", id=f"tree-{size}", event=event))
 
     def take(self, draft: Draft) -> Receipt:
         try:
@@ -388,10 +398,3 @@ class _Batch:
 
     def _known(self, positions: Iterable[int]) -> list[Known]:
         return known_as_recorded([(position, self._entry(position)) for position in positions])
-
-
-def _salts() -> Iterator[str]:
-    while True:
-        block = os.urandom(16 * 256).hex()
-        for start in range(0, len(block), 32):
-            yield block[start : start + 32]

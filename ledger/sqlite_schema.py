@@ -14,11 +14,12 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 from ledger.errors import Refused
+from ledger.sqlite_tree import TREE_SCHEMA
 from ledger.store import OPENING_TOPICS, NewRow, Row
 
 MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = int.from_bytes(b"SLdg", "big")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no tree; such a ledger gets one with its next entry
 HEADER_BYTES = 100  # the application id is in bytes 68 to 71
 
 # `=` and OR rather than IN: SQLite would build the list of an IN anew for every row inserted
@@ -106,7 +107,7 @@ def make_schema(connection: Connection) -> None:
         return
     if application or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise Refused("not_a_ledger", "that is a database of something else; it was left as it is")
-    for statement in SCHEMA:
+    for statement in (*SCHEMA, *TREE_SCHEMA):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -120,8 +121,8 @@ def check_schema(connection: Connection) -> None:
         raise Refused("no_ledger", "there is no ledger; the making of one was cut short")
     if version > SCHEMA_VERSION:
         raise Refused("newer_ledger", f"its schema is version {version}; this software knows {SCHEMA_VERSION}")
-    made = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE tbl_name = 'stored_events'")}
-    if not made.issuperset(SCHEMA):
+    made = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master")}
+    if not made.issuperset((*SCHEMA, *TREE_SCHEMA) if version > 1 else SCHEMA):
         raise Refused("damaged_ledger", "its table, or a trigger that guards it, was changed")
 
 

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
 
 from ledger import sqlite_schema as sql
+from ledger import sqlite_tree
 from ledger.errors import Refused
 from ledger.store import NewRow, Row
 
@@ -236,6 +237,12 @@ class SQLiteStore:
     def openings(self) -> list[Row]:
         return self._ask(sql.opening_rows)
 
+    def tile(self, level: int, number: int) -> bytes | None:
+        return self._ask(sqlite_tree.tile, level, number)
+
+    def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
+        return self._ask(sqlite_tree.tile_roots, level, first, count)
+
     def stat(self) -> dict[str, int | str]:
         last = self.last()
         return {"engine": "sqlite", "entries": last.position if last else 0, **self._file.stat()}
@@ -368,6 +375,18 @@ class SQLiteTransaction:
 
     def tail(self, stream: str, after_version: int) -> list[Row]:
         return self._ask(sql.stream_rows, stream, after_version)
+
+    def read(self, start: int, limit: int) -> list[Row]:
+        return self._ask(sql.page_rows, start, limit)
+
+    def begin_tree(self) -> bool:
+        return self._ask(sqlite_tree.begin_tree, sql.SCHEMA_VERSION)
+
+    def put_tile(self, level: int, number: int, root: bytes, hashes: bytes) -> None:
+        self._ask(sqlite_tree.put_tile, level, number, root, hashes)
+
+    def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
+        return self._ask(sqlite_tree.tile_roots, level, first, count)
 
     def insert(self, rows: Sequence[NewRow]) -> int:
         assert rows, "nothing to insert"

@@ -57,6 +57,18 @@ class Transaction(Protocol):
     def tail(self, stream: str, after_version: int) -> list[Row]:
         """The entries of a stream with a version above `after_version`, in order."""
 
+    def read(self, start: int, limit: int) -> list[Row]:
+        """At most `limit` entries by position from `start`, those of this transaction included."""
+
+    def begin_tree(self) -> bool:
+        """Makes room for the tree in a ledger written without one; whether it had to."""
+
+    def put_tile(self, level: int, number: int, root: bytes, hashes: bytes) -> None:
+        """Stores a full tile of the tree, once and for all, with the root over it."""
+
+    def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
+        """The roots over the full tiles of a level from number `first`, those of this transaction included."""
+
     def insert(self, rows: Sequence[NewRow]) -> int:
         """Appends one row or more and returns the position of the first; the others follow it at once.
 
@@ -102,6 +114,12 @@ class Store(Protocol):
 
     def openings(self) -> list[Row]:
         """Every entry of `OPENING_TOPICS`, by position, at a cost that follows their number alone."""
+
+    def tile(self, level: int, number: int) -> bytes | None:
+        """The 256 hashes of a full tile of the tree, or None where there is none (yet)."""
+
+    def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
+        """The roots over the full tiles of a level from number `first`, at most `count`, in order."""
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
         """The entries after position `gt` (all), then each new one as any thread or process commits it.

@@ -84,6 +84,11 @@ QUESTIONS: tuple[Question, ...] = (
              "projections.updates:updates"),
     Question("weather", "6", "maintenance running and planned, outages open, at an instant", (AT,),
              "projections.weather:weather"),
+    Question("support_response", "12.2", "working seconds each request waited, and the share of a year in time",
+             (Param("start", "date", "first day of the twelve months, 2025-09-01"),),
+             "projections.support:support_response"),
+    Question("anomaly", "12.3", "deadline and state of each qualified anomaly", (_ids("anomalies"),),
+             "projections.anomalies:anomaly"),
     Question("breaches", "all", "the register: every promise broken in a period", (FIRST_DAY, LAST_DAY),
              "projections.breaches:register"),
 )  # fmt: skip

@@ -18,7 +18,7 @@ SHARED_GROUND = {"unavailability": "availability", "kept": "backups"}  # a subje
 # modules that may reach the machine: clocks, files, processes, databases, the network
 DOORS = {
     "ledger/book.py", "ledger/recording.py", "ledger/sqlite_store.py", "ledger/postgres_store.py", "ledger/store.py",
-    "ledger/journal.py", "ledger/terms.py", "ledger/keys.py", "ledger/publishing.py", "replays/cli.py", "replays/show.py",
+    "ledger/journal.py", "ledger/codec.py", "ledger/sqlite_recorder.py", "ledger/terms.py", "ledger/keys.py", "ledger/publishing.py", "replays/cli.py", "replays/show.py",
     "ledger/witnesses.py", "ledger/timestamps.py", "ledger/signing.py", "ledger/headlock.py", "ledger/evidence.py",
     "projections/views.py",
 }  # fmt: skip

@@ -128,7 +128,7 @@ def test_what_it_holds_is_there_when_opened_again(path: Path) -> None:
     store = opened(path, create=False)
     assert append(store, 4) == 4
     assert store.stat() | {"bytes": 0} == {
-        "engine": "sqlite", "entries": 4, "bytes": 0, "schema_version": 1, "access": "read_write",
+        "engine": "sqlite", "entries": 4, "bytes": 0, "schema_version": 2, "access": "read_write",
     }  # fmt: skip
     assert int(store.stat()["bytes"]) > path.stat().st_size, "the -wal counts"
     store.close()
@@ -299,7 +299,7 @@ print(open_store(sys.argv[1], create=True).stat()["schema_version"])
 
 
 def test_processes_making_the_same_ledger_at_once_all_succeed(path: Path) -> None:
-    assert outputs(*(script(CREATOR, path) for _ in range(6))) == ["1\n"] * 6
+    assert outputs(*(script(CREATOR, path) for _ in range(6))) == ["2\n"] * 6
 
 
 def test_threads_making_the_same_ledger_at_once_all_succeed(tmp_path: Path) -> None:
