@@ -68,6 +68,7 @@ def test_a_checkpoint_is_three_lines_and_reads_back() -> None:
         "",
         "\n",
         f"o\n1\n{ROOT}",
+        f"o\n1\n{ROOT}\nx",
         f"o\n1\n{ROOT}\n\n",
         f"o\n1\n{ROOT}\nx\n\ny\n",
         f"\n1\n{ROOT}\n",

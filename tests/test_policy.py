@@ -135,6 +135,12 @@ def test_a_policy_without_logs_takes_the_log_the_caller_knows() -> None:
     assert policy.accept(listed, SIGNED, [notes.parse_vkey(L1)]).quorum_met  # the same key from both sides
 
 
+def test_only_the_policys_own_witnesses_are_counted() -> None:
+    read = parse(f"log {L1}\nwitness v {Y1}\nquorum none\n")
+    judged = policy.judge(read, cosigned("X1", "Y1", at=5), [WITNESSES["X1"].verifier])
+    assert judged.cosigned == ((WITNESSES["Y1"].verifier, 5),)
+
+
 def test_the_quorum_may_be_one_witness() -> None:
     read = parse(f"log {L1}\nwitness w {X1}\nwitness v {Y1}\nquorum w\n")
     assert policy.judge(read, cosigned("X1")).quorum_met
