@@ -24,6 +24,18 @@ REFUSED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("no such adapter", "unknown_value", "morse", {"subject": "contract:C1"}),
     ("no subject", "missing_field", "jenkins", {}),
     ("an option it does not take", "unknown_field", "jenkins", {"subject": "service:s", "zone": "UTC"}),
+    ("an option it must have", "missing_field", "borg", {"subject": "contract:C1"}),
+    ("a value an option does not take", "unknown_value", "jenkins", {"subject": "service:s", "unusable_end": "soon"}),
+    (
+        "a zone that is none",
+        "bad_zone",
+        "barman",
+        {
+            "subject": "contract:C1",
+            "zone": "Paris",
+            "given": '{"m": [{"backup_id": "20260302T220000", "status": "FAILED"}]}',
+        },
+    ),
     ("text that is no JSON", "bad_json", "jenkins", {"subject": "service:s", "given": "{"}),
     ("JSON of another shape", "bad_field", "jenkins", {"subject": "service:s", "given": [1]}),
 )

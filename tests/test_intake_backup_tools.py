@@ -314,6 +314,12 @@ def test_a_verification_names_its_backup_or_is_a_note() -> None:
 # --- what every tool's records share ---
 
 
+def test_an_end_before_its_start_is_taken_as_the_start_and_said() -> None:
+    intake = borg_list(archive("a", "2026-03-01T22:00:00", "2026-03-01T21:00:00"), zone="UTC")
+    assert intake.events[0]["data"]["completed_at"] == "2026-03-01T22:00:00Z"
+    assert intake.notes == ["a: ends 2026-03-01T21:00:00Z, before it starts: taken as ending when it starts"]
+
+
 @pytest.mark.parametrize("tiers", ["hourly", "", [], "daily,yearly"])
 def test_a_tier_nobody_promised_is_refused(tiers: Any) -> None:
     with pytest.raises(Refused) as refused:

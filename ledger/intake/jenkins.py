@@ -85,6 +85,8 @@ def events(given: Any, *, subject: str, source: str = SOURCE, unusable_end: Unus
     and before its own publication: `none` leaves it open, `publication` ends it when that revision was
     published, the latest moment it can have ended. Each such record is in the notes.
     """
+    if unusable_end not in ("none", "publication"):
+        raise Refused("unknown_value", f"unusable_end is none or publication, not {unusable_end!r}")
     told: list[tuple[datetime, dict[str, Any]]] = []
     notes: list[str] = []
     counts: Counter[str] = Counter()

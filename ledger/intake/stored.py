@@ -113,14 +113,14 @@ class Catalogue:
         """A backup that succeeded; `more` are further fields, None left out."""
         self._say(
             "backup_completed", backup, "", scope=self._scope, tiers=tiers, started_at=written(start),
-            completed_at=written(max(start, end)), **more,
+            completed_at=written(self._not_before(backup, start, end)), **more,
         )  # fmt: skip
 
     def failed(self, backup: str, tiers: list[str], start: datetime, end: datetime, reason: str) -> None:
         """A backup that failed, or left something out."""
         self._say(
             "backup_failed", backup, "", scope=self._scope, tiers=tiers, started_at=written(start),
-            failed_at=written(max(start, end)), reason=reason,
+            failed_at=written(self._not_before(backup, start, end)), reason=reason,
         )  # fmt: skip
 
     def verified(self, backup: str, at: datetime, passed: bool, location: str | None = None, **more: Any) -> None:
@@ -135,6 +135,12 @@ class Catalogue:
     def deleted(self, backup: str, at: datetime, location: str | None, reason: str) -> None:
         """A backup that was deleted, at a place or everywhere."""
         self._say("backup_deleted", backup, location or "", at=written(at), location=location, reason=reason)
+
+    def _not_before(self, backup: str, start: datetime, end: datetime) -> datetime:
+        if end >= start:
+            return end
+        self.note(f"{backup}: ends {written(end)}, before it starts: taken as ending when it starts")
+        return start
 
     def _say(self, kind: str, backup: str, which: str, **data: Any) -> None:
         id = "/".join(filter(None, (kind, backup, which)))
