@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 
@@ -45,12 +45,21 @@ class Fact(Struct, frozen=True, kw_only=True):
 Known = tuple[int, Entry, datetime]  # position, entry, the moment it counts as known
 
 
-def standing(entries: Sequence[Known]) -> list[Fact]:
-    """The facts that stand, in the order of positions. `entries` are one stream's, in that order."""
-    acts = [known for known in entries if isinstance(known[1].event, Corrected | Retracted)]
-    if not acts:
-        return [_fact(known) for known in entries if not isinstance(known[1].event, Unread)]
-    gone, newest = _resolve(entries, acts)
+class Acts(NamedTuple):
+    """What the corrections and retractions of a stream come to."""
+
+    gone: set[int]  # positions of entries, corrections and retractions that are withdrawn
+    newest: dict[int, Known]  # position of an entry -> its last standing correction
+
+
+def standing(entries: Sequence[Known], acts: Acts | None = None) -> list[Fact]:
+    """The facts that stand, in the order of positions. `entries` are one stream's, in that order.
+
+    `acts` are those of the whole stream when `entries` are only some of it.
+    """
+    gone, newest = resolved(entries) if acts is None else acts
+    if not gone and not newest:
+        return [_fact(known) for known in entries if not isinstance(known[1].event, Corrected | Retracted | Unread)]
     facts: list[Fact] = []
     for known in entries:
         event = known[1].event
@@ -65,11 +74,14 @@ def standing(entries: Sequence[Known]) -> list[Fact]:
 
 def withdrawn(entries: Sequence[Known]) -> set[int]:
     """The positions of the entries, corrections and retractions that are retracted and so do not stand."""
-    return _resolve(entries, [known for known in entries if isinstance(known[1].event, Corrected | Retracted)])[0]
+    return resolved(entries).gone
 
 
-def _resolve(entries: Sequence[Known], acts: list[Known]) -> tuple[set[int], dict[int, Known]]:
+def resolved(entries: Sequence[Known]) -> Acts:
     """Which positions are withdrawn, and which standing correction is the newest of each target."""
+    acts = [known for known in entries if isinstance(known[1].event, Corrected | Retracted)]
+    if not acts:
+        return Acts(set(), {})
     by_id: dict[str, list[int]] = {}
     for position, entry, _ in entries:
         by_id.setdefault(entry.id, []).append(position)
@@ -88,7 +100,7 @@ def _resolve(entries: Sequence[Known], acts: list[Known]) -> tuple[set[int], dic
             gone.add(target)
         else:
             newest.setdefault(target, known)
-    return gone, newest
+    return Acts(gone, newest)
 
 
 def resolve_target(target: str | int, before: int, by_id: dict[str, list[int]]) -> int | None:

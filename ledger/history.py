@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from ledger.codec import Entry
-from ledger.corrections import Fact, Known, known_as_recorded, standing
+from ledger.corrections import Acts, Fact, Known, known_as_recorded, resolved, standing
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
@@ -69,6 +69,7 @@ class History:
         self._own_stream = f"contract:{contract}"
         self._of: dict[type[Event], list[Fact]] = {}
         self._groups: dict[str, dict[type[Any], list[Known]]] = {}
+        self._acts: dict[str, Acts] = {}
 
     def as_known(self, known_at: datetime) -> History:
         """The same contract's history at another, earlier or later, instant of knowledge."""
@@ -151,10 +152,18 @@ class History:
         if groups is None:
             groups = self._groups[stream] = _grouped(self._known(stream))
         entries = [known for kind in kinds for known in groups.get(kind, ())]
-        acts = [*groups.get(Corrected, ()), *groups.get(Retracted, ())]
         if not entries:
             return []
-        return standing(sorted(entries + acts, key=itemgetter(0)) if acts or len(kinds) > 1 else entries)
+        return standing(sorted(entries, key=itemgetter(0)) if len(kinds) > 1 else entries, self._acts_of(stream))
+
+    def _acts_of(self, stream: str) -> Acts:
+        """Resolved over the whole stream: an id names an entry among all of it, not among a few types."""
+        acts = self._acts.get(stream)
+        if acts is None:
+            groups = self._groups[stream]
+            any_act = Corrected in groups or Retracted in groups
+            acts = self._acts[stream] = resolved(self._known(stream)) if any_act else Acts(set(), {})
+        return acts
 
     @cached_property
     def last_known_at(self) -> Instant:
