@@ -12,14 +12,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from ledger import sqlite_schema as sql
 from ledger import sqlite_tree
 from ledger.errors import Refused
-from ledger.store import NewRow, Row
+from ledger.sqlite_transaction import SQLiteTransaction
+from ledger.store import Row
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder, Subscription
@@ -262,7 +263,7 @@ class SQLiteStore:
         return self.recorder.subscribe(gt=gt, topics=topics)
 
     def write(self) -> SQLiteTransaction:
-        return SQLiteTransaction(self, self._file)
+        return SQLiteTransaction(self._begin, self._end, partial(self._file.told, writing=True))
 
     def close(self) -> None:
         assert self._writing != threading.get_ident(), "this thread is writing still"
@@ -325,7 +326,7 @@ class SQLiteStore:
         self._writing = threading.get_ident()
         return self._writer
 
-    def _end(self, *, commit: bool) -> None:
+    def _end(self, commit: bool) -> None:
         """Commits or rolls back, and gives up the locks; what could not be committed is rolled back."""
         assert self._writer is not None
         try:
@@ -342,65 +343,3 @@ class SQLiteStore:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-
-
-class SQLiteTransaction:
-    """A `ledger.store.Transaction`, and the `with` that begins and ends it."""
-
-    __slots__ = ("_connection", "_failure", "_file", "_position", "_store")
-
-    def __init__(self, store: SQLiteStore, file: LedgerFile) -> None:
-        self._store = store
-        self._file = file
-        self._connection: sqlite3.Connection | None = None
-        self._failure: BaseException | None = None
-        self._position: int | None = None  # the last, once known
-
-    def __enter__(self) -> Self:
-        self._connection = self._store._begin()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection = None
-        self._store._end(commit=kind is None and self._failure is None)
-        if kind is None and self._failure is not None:
-            raise self._failure  # its caller swallowed it: what was inserted is incomplete
-
-    def last(self) -> Row | None:
-        row = self._ask(sql.last_row)
-        self._position = row.position if row else 0
-        return row
-
-    def tail(self, stream: str, after_version: int) -> list[Row]:
-        return self._ask(sql.stream_rows, stream, after_version)
-
-    def read(self, start: int, limit: int) -> list[Row]:
-        return self._ask(sql.page_rows, start, limit)
-
-    def begin_tree(self) -> bool:
-        return self._ask(sqlite_tree.begin_tree, sql.SCHEMA_VERSION)
-
-    def put_tile(self, level: int, number: int, root: bytes, hashes: bytes) -> None:
-        self._ask(sqlite_tree.put_tile, level, number, root, hashes)
-
-    def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
-        return self._ask(sqlite_tree.tile_roots, level, first, count)
-
-    def insert(self, rows: Sequence[NewRow]) -> int:
-        assert rows, "nothing to insert"
-        first = self._ask(sql.append, rows, self._position)
-        self._position = first + len(rows) - 1
-        return first
-
-    def _ask(self, question: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        assert self._connection is not None, "the transaction is over"
-        try:
-            return question(self._connection, *args, **kwargs)
-        except sqlite3.Error as error:
-            self._failure = self._file.told(error, writing=True)
-            raise self._failure from error
-        except BaseException as error:
-            self._failure = error
-            raise

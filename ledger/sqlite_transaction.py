@@ -1,0 +1,87 @@
+"""What a writer does between taking a SQLite ledger's write lock and giving it up.
+
+The store lends its writing connection for the length of the `with`; whatever failed meanwhile, even if its
+caller swallowed the error, makes the whole of it roll back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from ledger import sqlite_schema as sql
+from ledger import sqlite_tree
+from ledger.store import NewRow, Row
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SQLiteTransaction:
+    """A `ledger.store.Transaction`, and the `with` that begins and ends it.
+
+    `begin` takes the locks and gives the connection, `end` commits or rolls back and gives them up, `told`
+    says an error of SQLite as the ledger says it.
+    """
+
+    __slots__ = ("_begin", "_connection", "_end", "_failure", "_position", "_told")
+
+    def __init__(
+        self, begin: Callable[[], sql.Connection], end: Callable[[bool], None], told: Callable[[Any], Exception]
+    ) -> None:
+        self._begin = begin
+        self._end = end
+        self._told = told
+        self._connection: sql.Connection | None = None
+        self._failure: BaseException | None = None
+        self._position: int | None = None  # the last, once known
+
+    def __enter__(self) -> Self:
+        self._connection = self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection = None
+        self._end(kind is None and self._failure is None)
+        if kind is None and self._failure is not None:
+            raise self._failure  # its caller swallowed it: what was inserted is incomplete
+
+    def last(self) -> Row | None:
+        row = self._ask(sql.last_row)
+        self._position = row.position if row else 0
+        return row
+
+    def tail(self, stream: str, after_version: int) -> list[Row]:
+        return self._ask(sql.stream_rows, stream, after_version)
+
+    def read(self, start: int, limit: int) -> list[Row]:
+        return self._ask(sql.page_rows, start, limit)
+
+    def insert(self, rows: Sequence[NewRow]) -> int:
+        assert rows, "nothing to insert"
+        first = self._ask(sql.append, rows, self._position)
+        self._position = first + len(rows) - 1
+        return first
+
+    def begin_tree(self) -> bool:
+        return self._ask(sqlite_tree.begin_tree, sql.SCHEMA_VERSION)
+
+    def put_tile(self, level: int, number: int, root: bytes, hashes: bytes) -> None:
+        self._ask(sqlite_tree.put_tile, level, number, root, hashes)
+
+    def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
+        return self._ask(sqlite_tree.tile_roots, level, first, count)
+
+    def _ask(self, question: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        assert self._connection is not None, "the transaction is over"
+        try:
+            return question(self._connection, *args, **kwargs)
+        except BaseException as error:
+            self._failure = error
+            if hasattr(error, "sqlite_errorcode"):
+                self._failure = self._told(error)
+                raise self._failure from error
+            raise
