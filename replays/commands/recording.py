@@ -50,6 +50,13 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
 @click.option("--from", "adapter", help="What the file holds, when not CloudEvents lines: restic, borg, ...")
 @click.option("--subject", help="The stream an adapter's events go to, like contract:C1.")
 @click.option("--zone", help="The time zone of a tool that writes local times without offset.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the adapter, like location=DC-A (repeatable).",
+)
 @click.option("--recorded-by", default="operator", show_default=True, help="Who records, as a pseudonym.")
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
 @json_option
@@ -59,6 +66,7 @@ def record(
     adapter: str | None,
     subject: str | None,
     zone: str | None,
+    options: tuple[str, ...],
     recorded_by: str,
     dry_run: bool,
     as_json: bool,
@@ -70,7 +78,7 @@ def record(
     from ledger.cloudevents import drafts
 
     lines: Iterable[Any]
-    lines = _adapted(adapter, file, subject, zone) if adapter is not None else _lines(file)
+    lines = _adapted(adapter, file, subject, {**_named(options), "zone": zone}) if adapter is not None else _lines(file)
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
         batch = list(drafts(_with_progress(lines, "reading"), source=recorded_by))
         receipts = book.record_drafts(batch, dry_run)
@@ -92,11 +100,21 @@ def _lines(file: str) -> list[bytes]:
         raise Refused("no_file", f"{file}: {error.strerror or error}") from error
 
 
-def _adapted(adapter: str, file: str, subject: str | None, zone: str | None) -> list[dict[str, Any]]:
+def _named(options: tuple[str, ...]) -> dict[str, str]:
+    """The adapter's options given as `name=value`."""
+    from ledger.errors import Refused
+
+    for option in options:
+        if "=" not in option:
+            raise Refused("bad_parameter", f"--option {option!r}: write name=value")
+    return dict(option.split("=", 1) for option in options)  # type: ignore[misc]  # two parts each
+
+
+def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
     from ledger.intake import read_with
 
     text = b"\n".join(_lines(file)).decode("utf-8", "replace")
-    intake = read_with(adapter, text, subject=subject, zone=zone)
+    intake = read_with(adapter, text, subject=subject, **options)
     for note in intake.notes:
         click.echo(f"service-ledger: note: {note}", err=True)
     return list(intake.events)
