@@ -1,0 +1,77 @@
+"""What several rules stand on: the frame of a local day, when nothing is owed, since when a breach was provable.
+
+It gives no verdict. Days are local to the contract's calendar, instants whole seconds of UTC, spans half-open.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+from ledger import events as e
+from ledger.history import History
+from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, contains, difference, moment, seconds, span, union
+from projections.finding import at, ceil_seconds, earliest
+from projections.frame import Frame, Frames
+
+# what stops support: of right (12.2), or with the contract
+STOPS = (e.SupportSuspended, e.SupportResumed, e.ContractSuspended, e.ContractResumed, e.ContractTerminated)
+
+
+def frame_on(frames: Frames, day: date) -> Frame:
+    """The frame in force at the first instant of a local day."""
+    near = seconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    return frames.at(frames.at(near).calendar.at(day))
+
+
+def days_span(frames: Frames, first: date, last: date) -> Span:
+    """The local days `first` to `last`, both included, as one half-open span."""
+    return frame_on(frames, first).calendar.at(first), frame_on(frames, last).calendar.at(last, "24:00")
+
+
+def stretches(history: History, frames: Frames, within: Span) -> list[tuple[Span, Frame]]:
+    """The pieces of a span in each of which one frame and one scope of the contract hold."""
+    framing = [*history.scope_changes, *history.own(e.ReadingAdopted), *history.frame]
+    starts = {seconds(f.event.effective_from) for f in framing if hasattr(f.event, "effective_from")}
+    cuts = sorted({within[0], *(s for s in starts if within[0] < s < within[1]), within[1]})
+    return [((start, end), frames.at(start)) for start, end in itertools.pairwise(cuts)]
+
+
+def without_support(history: History) -> Spans:
+    """When no support is owed: before its first day, suspended of right (A12.2e), the contract suspended or over."""
+    stopped, since = NEVER, None
+    for fact in sorted(history.of(e.SupportSuspended, e.SupportResumed), key=lambda f: (at(f), f.position)):
+        if isinstance(fact.event, e.SupportSuspended):
+            since = at(fact) if since is None else since
+        elif since is not None:
+            stopped, since = union(stopped, span(since, at(fact))), None
+    outside = difference(span(at(history.started, "service_start"), FOREVER), history.in_force)
+    return union(stopped, outside, NEVER if since is None else span(since, FOREVER))
+
+
+def in_force(history: History, instant: Instant) -> bool:
+    """Whether the contract is in force at an instant."""
+    return contains(history.in_force, instant)
+
+
+def first_provable(history: History, since: Instant, broken: Callable[[History], bool]) -> Instant | None:
+    """The earliest knowledge, from `since` on, that showed `broken`: after an entry learnt, or as time passed.
+
+    `since` is the breach's own instant or deadline: nothing is provable before it.
+    """
+    learnt = {since, *(known_at for known_at in _moments(history) if known_at > since)}
+    upto = max(learnt) if history.known_at is None else max(since, ceil_seconds(history.known_at))
+    return earliest(lambda known_at: _shown(history.as_known(moment(known_at)), broken), learnt, upto)
+
+
+def _shown(then: History, broken: Callable[[History], bool]) -> bool:
+    return any(isinstance(fact.event, e.ContractStarted) for fact in then.own_facts) and broken(then)
+
+
+def _moments(history: History) -> set[Instant]:
+    """The whole seconds at which entries of the contract or its services became known."""
+    told = [(stream, entries) for stream, entries in history.streams.items() if stream != "ledger"]
+    entries = [entry for _, stream in told for position, entry in stream if position <= history.position]
+    attested = history.knowledge == "attested"
+    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in entries}
