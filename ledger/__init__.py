@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as `typing` says it, without the time it takes to import
 if TYPE_CHECKING:
+    from typing import Any
+
     from ledger.book import Ledger, open_ledger
     from ledger.errors import Refused
 

@@ -1,18 +1,15 @@
-"""The command `service-ledger`: mounts every command, translates every refusal once, knows the wall clock.
+"""The command `service-ledger`: names every command, translates every refusal once, knows the wall clock.
 
 Data goes to stdout, messages to stderr. Exit statuses: 0 done; 1 a defect of ours; 2 the command's words
 are off; 3 an event or a file of events was refused; 4 the ledger cannot be used so; 5 the question cannot
 be answered as asked; 6 a check of evidence failed; 130 interrupted. A command's module is imported only
-when it runs.
+when it runs, and nothing at all for the first page of help.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
-
-import click
 
 from ledger import __version__
 
@@ -33,97 +30,107 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("completion", "replays.commands.tables:completion", "Print shell completion for bash, zsh or fish."),
 )
 
+SUMMARY = """An event-sourced ledger of service-level facts for SaaS contracts.
 
-class LazyGroup(click.Group):
-    """A group that imports a command's module only when that command is run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name, _, _ in COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for name, where, _ in COMMANDS:
-            if name == cmd_name:
-                module, _, attribute = where.partition(":")
-                command = getattr(import_module(module), attribute)
-                assert isinstance(command, click.Command)
-                return command
-        return None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, _, line in COMMANDS])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"{error.message}{hint}", ctx) from None
-
-
-@click.group(
-    cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Examples: `service-ledger demo` shows it all on a ledger made for it. `service-ledger ask availability "
-    "--contract C1 --month 2026-03 --known-at 2026-04-02T00:00:00Z --explain` asks one question. "
-    "The ledger is --ledger, or the environment's SERVICE_LEDGER, or ./service-ledger.db.",
+  It records outages, maintenance, backups, restores, updates and support as
+  immutable events, and rebuilds availability, backup retention and breaches
+  for any point in time, as known at any point in time."""
+OPTIONS = (
+    ("--version", "Show the version and exit."),
+    ("-v, --verbose", "Say on stderr what is done, as JSON lines."),
+    ("-h, --help", "Show this message and exit."),
 )
-@click.version_option(__version__, prog_name="service-ledger")
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done, as JSON lines.")
-def root(verbose: bool) -> None:
-    """An event-sourced ledger of service-level facts for SaaS contracts.
+EXAMPLES = """Examples:
+    service-ledger demo
+        shows it all on a ledger made for it
+    service-ledger ask availability --contract C1 --month 2026-03 \\
+        --known-at 2026-04-02T00:00:00Z --explain
+        asks one question, as known at an instant, with its workings
 
-    It records outages, maintenance, backups, restores, updates and support as immutable events, and
-    rebuilds availability, backup retention and breaches for any point in time, as known at any point in
-    time.
-    """
-    if verbose:
-        from ledger import journal
+  The ledger is --ledger, or the environment's SERVICE_LEDGER, or ./service-ledger.db."""
 
-        journal.enable()
+
+def help_page() -> str:
+    """The first page of help."""
+    lines = ["Usage: service-ledger [OPTIONS] COMMAND [ARGS]...", "", f"  {SUMMARY}", "", "Options:"]
+    lines += [f"  {name:<13}  {what}" for name, what in OPTIONS]
+    lines += ["", "Commands:", *(f"  {name:<10}  {what}" for name, _, what in COMMANDS), "", f"  {EXAMPLES}"]
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Run the command line; every refusal becomes one line on stderr and its exit status."""
+    for stream in (sys.stdout, sys.stderr):  # a narrow terminal shows a mark for what it cannot write
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
-    from ledger.errors import EXIT_INTERNAL, EXIT_USAGE, Refused
+    try:
+        status = _first_page(arguments)
+        if status is None:
+            status = _command(arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return _say("interrupted; nothing half-written", 130)
+    except BrokenPipeError:  # whoever read our output had enough
+        _give_up_stdout()
+        return 0
+    except Exception as defect:
+        if os.environ.get("SERVICE_LEDGER_DEBUG"):
+            raise
+        first = (str(defect).splitlines() or [""])[0]
+        message = f"internal: {type(defect).__name__}: {first}; this is a defect of ours"
+        return _say(f"{message}; SERVICE_LEDGER_DEBUG=1 shows where", 1)
+
+
+def _first_page(arguments: list[str]) -> int | None:
+    """Help and version without importing anything; None for all else."""
+    if arguments in (["--help"], ["-h"]):
+        sys.stdout.write(help_page() + "\n")
+    elif arguments == ["--version"]:
+        sys.stdout.write(f"service-ledger, version {__version__}\n")
+    else:
+        return None
+    return 0
+
+
+def _command(arguments: list[str]) -> int:
+    import click
+
+    from ledger.errors import EXIT_USAGE, Refused
+    from replays.commands.root import root
 
     try:
         status = root.main(arguments, prog_name="service-ledger", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except Refused as refused:
-        click.echo(f"service-ledger: {refused}", err=True)
-        return refused.exit_status
+        return _say(str(refused), refused.exit_status)
     except click.exceptions.NoArgsIsHelpError as usage:
-        click.echo(usage.format_message(), err=True)
+        sys.stderr.write(usage.format_message() + "\n")
         return EXIT_USAGE
     except click.ClickException as usage:
-        click.echo(f"service-ledger: usage: {usage.format_message()} (--help tells more)", err=True)
-        return EXIT_USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("service-ledger: interrupted; nothing half-written", err=True)
-        return 130
-    except BrokenPipeError:
+        return _say(f"usage: {usage.format_message()} (--help tells more)", EXIT_USAGE)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+
+
+def _say(message: str, status: int) -> int:
+    """One line on stderr, whatever an event or a file name brought into it."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    sys.stderr.write(f"service-ledger: {shown}\n")
+    return status
+
+
+def _give_up_stdout() -> None:
+    """So that the interpreter does not complain of the closed pipe once more when it ends."""
+    try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as defect:
-        if os.environ.get("SERVICE_LEDGER_DEBUG"):
-            raise
-        click.echo(
-            f"service-ledger: internal: {type(defect).__name__}: {str(defect).splitlines()[:1]}; this is a defect of "
-            "ours; SERVICE_LEDGER_DEBUG=1 shows where",
-            err=True,
-        )
-        return EXIT_INTERNAL
+    except OSError:
+        return
 
 
 if __name__ == "__main__":

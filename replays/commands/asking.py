@@ -17,7 +17,30 @@ from replays.commands.options import (
 )
 
 
+EXAMPLES: dict[str, str] = {  # by kind of parameter, for the help of each question
+    "month": "2026-03",
+    "week": "2026-W09",
+    "date": "2026-03-01",
+    "last_date": "2026-03-31",
+    "instant": "2026-03-18T10:00:00+01:00",
+    "count": "4",
+}
+
+
+class QuestionGroup(click.Group):
+    """A group whose commands are questions: a name that is none is refused as the question it is."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from projections.questions import question
+
+        found = super().get_command(ctx, cmd_name)
+        if found is None:
+            question(cmd_name)
+        return found
+
+
 @click.group(
+    cls=QuestionGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: service-ledger ask availability --contract C-2041 --month 2026-03 --reading overlap=sum --explain",
 )
@@ -28,6 +51,15 @@ def ask() -> None:
 def _option(param: Param) -> click.Option:
     text = param.help + ("" if param.required else " (optional)")
     return click.Option([f"--{param.name}"], help=text, metavar=param.kind.upper().replace("LAST_", ""))
+
+
+def example_of(question: Question) -> str:
+    """The parameters a question cannot do without, as one would write them."""
+    return " ".join(f"--{p.name} {EXAMPLES[p.kind]}" for p in question.params if p.required and p.kind in EXAMPLES)
+
+
+def _article(question: Question) -> str:
+    return "every article" if question.article == "all" else f"article {question.article}"
 
 
 def question_options(question: Question) -> list[click.Parameter]:
@@ -52,7 +84,6 @@ def _command(question: Question) -> click.Command:
         **params: Any,
     ) -> None:
         from projections.asking import ask as ask_ledger
-        from replays import show
 
         with read_only_ledger(url) as book:
             found = ask_ledger(
@@ -65,13 +96,17 @@ def _command(question: Question) -> click.Command:
                 **params,
             )
             if as_json:
-                click.echo(found.to_json())
+                click.echo(found.to_json().encode())
                 return
+            from replays import show
+
             show.answer(found, question, book if explain else None)
 
     command = click.command(
         question.name,
-        help=f"{question.summary[0].upper()}{question.summary[1:]} (article {question.article}).",
+        help=f"{question.summary[0].upper()}{question.summary[1:]} ({_article(question)}).",
+        short_help=f"{question.summary[0].upper()}{question.summary[1:]}.",
+        epilog=f"Example: service-ledger ask {question.name} {example_of(question)}".rstrip(),
         context_settings={"help_option_names": ["-h", "--help"]},
     )(answer)
     command.params[1:1] = question_options(question)

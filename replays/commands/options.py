@@ -54,9 +54,14 @@ def read_only_ledger(url: str) -> Any:
 
 def switches_of(readings: tuple[str, ...]) -> dict[str, str]:
     """The switches given as `name=value`."""
+    from ledger.errors import Refused
     from ledger.readings import parse_switch
 
-    return dict(parse_switch(text) for text in readings)
+    found: dict[str, str] = {}
+    for name, value in map(parse_switch, readings):
+        if found.setdefault(name, value) != value:
+            raise Refused("bad_parameter", f"--reading: {name} is given as {found[name]} and as {value}")
+    return found
 
 
 def known_at_of(text: str | None, position: int | None) -> Any:

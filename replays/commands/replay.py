@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from projections.questions import QUESTIONS, Question
-from replays.commands.asking import only_contract, question_options
+from replays.commands.asking import QuestionGroup, only_contract, question_options
 from replays.commands.options import json_option, knowledge_options, known_at_of, ledger_option, read_only_ledger
 from replays.commands.options import switches_of as _switches_of
 
 
 @click.group(
+    cls=QuestionGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Examples: service-ledger replay availability --contract C1 --month 2026-02 --known-at 2026-03-05T00:00:00Z "
     "--and-known-at 2026-04-01T00:00:00Z. service-ledger replay availability --month 2026-02 --sensitivity. "

@@ -61,7 +61,7 @@ def completion(shell: str) -> None:
     """Print the shell's completion script."""
     from click.shell_completion import get_completion_class
 
-    from replays.cli import root
+    from replays.commands.root import root
 
     kind = get_completion_class(shell)
     assert kind is not None
