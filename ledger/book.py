@@ -17,6 +17,7 @@ from ledger.cloudevents import Draft, drafts
 from ledger.codec import FORMAT_VERSION, Entry, decode_entries, decode_entry
 from ledger.errors import Refused
 from ledger.events import (
+    AvailabilityStatementIssued,
     CalendarPublished,
     ContractStarted,
     Corrected,
@@ -73,6 +74,7 @@ class Ledger:
         self._origin = origin
         self._recording = Recording(store, clock, recorded_by, self._opening)
         self._keeping = Lock()
+        self.check_statement: Callable[[Draft], None] | None = None
         self._roots: dict[int, str] = {}
         self._kept: OrderedDict[str, list[tuple[int, Entry]]] = OrderedDict()
 
@@ -104,8 +106,26 @@ class Ledger:
         return self.record_drafts(batch, dry_run)
 
     def record_drafts(self, batch: Sequence[Draft], dry_run: bool = False) -> list[Receipt]:
-        """As `record`, for events already parsed."""
+        """As `record`, for events already parsed.
+
+        A statement is recorded only when `check_statement` finds its figures again; without one (the
+        floors above set it: `replays.statements`) it is refused as `figures_do_not_replay`.
+        """
+        for draft in batch:
+            if isinstance(draft.event, AvailabilityStatementIssued):
+                self._check_statement(draft)
         return self._recording.record(batch, dry_run=dry_run)
+
+    def _check_statement(self, draft: Draft) -> None:
+        try:
+            if self.check_statement is None:
+                raise Refused(
+                    "figures_do_not_replay",
+                    "statements are issued with `service-ledger statement issue`, which replays them",
+                )
+            self.check_statement(draft)
+        except Refused as refused:
+            raise refused.at(draft.line, draft.id) from None
 
     def open(self) -> int:
         """Write the opening entries now, and return the last position. Harmless when they stand."""

@@ -23,6 +23,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("terms", "replays.commands.terms:terms", "Show booklets; record another one in the ledger."),
     ("ask", "replays.commands.asking:ask", "Ask a question, as of any instant, under any reading."),
     ("replay", "replays.commands.replay:replay", "Replay a question: two moments, every reading, named readings."),
+    ("statement", "replays.commands.disputing:statement", "Issue monthly statements; see which need restating."),
+    ("dispute", "replays.commands.disputing:dispute", "Open, feed, replay, decide and close a dispute."),
     ("questions", "replays.commands.tables:questions", "List the questions and their parameters."),
     ("switches", "replays.commands.tables:switches", "List the switches of a reading, with values and reasons."),
     ("events", "replays.commands.tables:events", "List the event vocabulary."),

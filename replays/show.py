@@ -134,6 +134,21 @@ def side_by_side(named: list[tuple[str, str, Any]]) -> None:
     rows(table)
 
 
+def dispute(found: Any, verdict: Any) -> None:
+    """A dispute: what is asked, what happened in it, and the verdict now."""
+    from projections.questions import question
+
+    out = console()
+    out.print(f"dispute {found.dispute}: {found.state}; {found.reason}", style="bold", markup=False)
+    rows([{k: line[k] for k in ("at", "position", "what", "by", "says", "evidence")} for line in found.timeline])
+    for hold in found.holds:
+        gone = _cell([d["what"] for d in hold["deleted_meanwhile"]])
+        out.print(f"hold {hold['hold']} since {hold['placed_at']}; deleted meanwhile: {gone}", markup=False)
+    if found.decision:
+        out.print(f"decided: {found.decision} {_cell(found.decided_reading)} (facts stay as they were)", markup=False)
+    answer(verdict, question(found.question))
+
+
 def explain(found: Any, book: Any) -> None:
     """The workings, and the entries the answer rests on."""
     out = console()

@@ -16,7 +16,6 @@ from replays.commands.options import (
     switches_of,
 )
 
-
 EXAMPLES: dict[str, str] = {  # by kind of parameter, for the help of each question
     "month": "2026-03",
     "week": "2026-W09",

@@ -107,7 +107,7 @@ def _named(options: tuple[str, ...]) -> dict[str, str]:
     for option in options:
         if "=" not in option:
             raise Refused("bad_parameter", f"--option {option!r}: write name=value")
-    return dict(option.split("=", 1) for option in options)  # type: ignore[misc]  # two parts each
+    return dict(option.split("=", 1) for option in options)
 
 
 def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,323 @@
+"""`statement` and `dispute`: what was stated, what is contested, and the life of a dispute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from replays.commands.asking import only_contract
+from replays.commands.options import json_option, known_at_of, ledger_option, read_only_ledger, switches_of
+
+PARTIES = click.Choice(["provider", "customer", "both", "expert"])
+
+
+def _contract(function: Any) -> Any:
+    return click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")(function)
+
+
+def _writer(function: Any) -> Any:
+    return click.option("--recorded-by", default="operator", show_default=True, help="Who records, as a pseudonym.")(
+        function
+    )
+
+
+def _known(function: Any) -> Any:
+    return click.option("--known-at", metavar="INSTANT", help="As known at this instant (`now`, `all`).")(function)
+
+
+def _history(book: Any, contract: str | None, known_at: str | None) -> Any:
+    from projections.questions import instant_of
+
+    known = known_at_of(known_at, None)
+    moment = None if known is None else instant_of("--known-at", known)
+    return book.history(contract or only_contract(book), known_at=moment)
+
+
+@click.group(epilog="Example: service-ledger statement issue --contract C1 --month 2026-02 --id S-2026-02")
+def statement() -> None:
+    """Issue monthly statements, list them, see which need restating and why."""
+
+
+@statement.command("issue")
+@ledger_option
+@_contract
+@click.option("--month", required=True, help="The month stated, 2026-02.")
+@click.option("--id", "name", help="The statement's id; statement-<month> when left out.")
+@click.option("--replaces", help="The statement this one restates.")
+@click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable).")
+@_known
+@_writer
+def issue(
+    url: str, contract: str | None, month: str, name: str | None, replaces: str | None, readings: tuple[str, ...],
+    known_at: str | None, recorded_by: str,
+) -> None:  # fmt: skip
+    """Record a month's figures as stated; refused when they do not replay."""
+    from ledger import open_ledger
+    from projections.questions import instant_of
+    from replays import statements
+
+    with open_ledger(url, create=False, recorded_by=recorded_by) as book:
+        found = known_at_of(known_at, None) or book.clock()
+        receipt, answer = statements.issue(
+            book,
+            contract or only_contract(book),
+            month,
+            statement=name or f"statement-{month}",
+            known_at=instant_of("--known-at", found),
+            reading=switches_of(readings),
+            replaces=replaces,
+        )
+    result = answer.result
+    broken = {True: "broken", False: "kept", None: "nothing to judge"}[result["breach"]]
+    click.echo(
+        f"{receipt.outcome} at position {receipt.position}: {month}, {result['td_percent']} %, {broken}, "
+        f"{result['status']}, as known at {answer.known_at}"
+    )
+
+
+@statement.command("list")
+@ledger_option
+@_contract
+@_known
+@json_option
+def list_statements(url: str, contract: str | None, known_at: str | None, as_json: bool) -> None:
+    """List statements beside what would be said now."""
+    import msgspec
+
+    from replays import show
+    from replays.statements import statements
+
+    with read_only_ledger(url) as book:
+        found = statements(_history(book, contract, known_at))
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    show.rows(
+        [
+            {
+                "statement": s.statement, "month": s.month, "issued_at": s.issued_at, "known_at": s.known_at,
+                "stated_td": s.figures.get("td_percent"), "now_td": s.figures_now.get("td_percent"),
+                "stated_breach": s.figures.get("breach"), "now_breach": s.figures_now.get("breach"),
+                "restatement_needed": s.restatement_needed, "replaced_by": s.replaced_by,
+                "contested": "; ".join(s.contested_by) or None,
+            }
+            for s in found
+        ],
+        empty="no statement is recorded",
+    )  # fmt: skip
+
+
+@statement.command("explain")
+@click.argument("name")
+@ledger_option
+@_contract
+@_known
+@json_option
+def explain_statement(name: str, url: str, contract: str | None, known_at: str | None, as_json: bool) -> None:
+    """What was learnt since a statement was issued, and which entry moved its figures."""
+    import msgspec
+
+    from ledger.errors import Refused
+    from projections.questions import instant_of, question, read
+    from replays import show
+    from replays.as_of import compare
+    from replays.statements import statements
+
+    with read_only_ledger(url) as book:
+        later = _history(book, contract, known_at)
+        said = next((s for s in statements(later) if s.statement == name), None)
+        if said is None:
+            raise Refused("unknown_statement", f"no statement {name!r} is recorded of {later.contract}")
+        earlier = book.history(later.contract, known_at=instant_of("known_at", said.known_at), position=said.position)
+        asked = question("availability")
+        found = compare(earlier, later, asked, read(asked, {"month": said.month}), {})
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        show.comparison(found)
+
+
+@click.group(
+    epilog="Example: service-ledger dispute open D-1 --contract C1 --question availability --param month=2026-02 "
+    "--reason 'our probes say otherwise' --by customer"
+)
+def dispute() -> None:
+    """Open a dispute over a question, file evidence, replay it, record the decision, close it."""
+
+
+@dispute.command("open")
+@click.argument("name")
+@ledger_option
+@_contract
+@click.option("--question", required=True, help="The question in dispute, like availability.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of it (repeatable).")
+@click.option("--reason", required=True, help="Why; no personal data.")
+@click.option("--by", type=PARTIES, help="Which party.")
+@click.option("--statement", "stated", help="The statement it contests.")
+@_writer
+def open_dispute(
+    name: str, url: str, contract: str | None, question: str, params: tuple[str, ...], reason: str, by: Any,
+    stated: str | None, recorded_by: str,
+) -> None:  # fmt: skip
+    """Open a dispute."""
+    from ledger.errors import Refused
+    from ledger.events import DisputeOpened
+    from projections.questions import question as find
+    from projections.questions import read
+
+    for param in params:
+        if "=" not in param:
+            raise Refused("bad_parameter", f"--param {param!r}: write name=value")
+    given: dict[str, str] = {n: v for n, _, v in (param.partition("=") for param in params)}
+    read(find(question), given)
+    _record(
+        url, contract, recorded_by,
+        DisputeOpened(dispute=name, question=question, params=given, reason=reason, by=by, statement=stated),
+    )  # fmt: skip
+
+
+@dispute.command("file")
+@click.argument("name")
+@ledger_option
+@_contract
+@click.option("--evidence", "evidence", multiple=True, required=True, help="sha256:<64 hex> or a URL (repeatable).")
+@click.option("--reason", help="What it shows.")
+@click.option("--by", type=PARTIES, help="Which party.")
+@_writer
+def file_evidence(
+    name: str, url: str, contract: str | None, evidence: tuple[str, ...], reason: str | None, by: Any, recorded_by: str
+) -> None:
+    """File evidence in a dispute."""
+    from ledger.events import DisputeEvidenceFiled
+
+    _record(url, contract, recorded_by, DisputeEvidenceFiled(dispute=name, by=by, reason=reason, evidence=evidence))
+
+
+@dispute.command("replay")
+@click.argument("name")
+@ledger_option
+@_contract
+@_known
+@click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable).")
+@click.option("--record", "keep", is_flag=True, help="Record that it was replayed, with the answer's digest.")
+@_writer
+@json_option
+def replay_dispute(
+    name: str, url: str, contract: str | None, known_at: str | None, readings: tuple[str, ...], keep: bool,
+    recorded_by: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Answer the disputed question again."""
+    from hashlib import sha256
+
+    from ledger import open_ledger
+    from ledger.events import DisputeReplayed
+    from projections.questions import question
+    from replays import disputes, show
+
+    with open_ledger(url, create=False, recorded_by=recorded_by) as book:
+        history = _history(book, contract, known_at)
+        found = disputes.dispute(history, name)
+        answer = disputes.replayed(history, found, switches_of(readings))
+        if keep:
+            digest = sha256(answer.to_json().encode()).hexdigest()
+            event = DisputeReplayed(
+                dispute=name, position=answer.position, answer_sha256=digest,
+                known_at=(history.known_at or book.clock()).replace(microsecond=0),
+            )  # fmt: skip
+            book.record([event], subject=f"contract:{history.contract}")
+        if as_json:
+            click.echo(answer.to_json())
+        else:
+            show.answer(answer, question(found.question), book)
+
+
+@dispute.command("decide")
+@click.argument("name")
+@ledger_option
+@_contract
+@click.option("--decision", required=True, help="What was decided; no personal data.")
+@click.option("--by", type=PARTIES, required=True, help="Who decided: expert, both, ...")
+@click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="The reading decided (repeatable).")
+@_writer
+def decide(
+    name: str, url: str, contract: str | None, decision: str, by: Any, readings: tuple[str, ...], recorded_by: str
+) -> None:
+    """Record a decision; it alters no fact."""
+    from ledger.events import DisputeDecided
+    from ledger.readings import DEFAULT
+
+    switches = switches_of(readings)
+    DEFAULT.with_switches(switches)
+    _record(url, contract, recorded_by, DisputeDecided(dispute=name, decision=decision, by=by, reading=switches))
+
+
+@dispute.command("close")
+@click.argument("name")
+@ledger_option
+@_contract
+@click.option("--reason", help="Why.")
+@_writer
+def close(name: str, url: str, contract: str | None, reason: str | None, recorded_by: str) -> None:
+    """Close a dispute."""
+    from ledger.events import DisputeClosed
+
+    _record(url, contract, recorded_by, DisputeClosed(dispute=name, reason=reason))
+
+
+@dispute.command("list")
+@ledger_option
+@_contract
+@_known
+@json_option
+def list_disputes(url: str, contract: str | None, known_at: str | None, as_json: bool) -> None:
+    """List disputes."""
+    import msgspec
+
+    from replays import show
+    from replays.disputes import disputes
+
+    with read_only_ledger(url) as book:
+        found = disputes(_history(book, contract, known_at))
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    show.rows(
+        [
+            {"dispute": d.dispute, "state": d.state, "question": d.question, "params": d.params,
+             "opened_at": d.opened_at, "by": d.opened_by, "reason": d.reason, "decision": d.decision}
+            for d in found
+        ],
+        empty="no dispute is recorded",
+    )  # fmt: skip
+
+
+@dispute.command("show")
+@click.argument("name")
+@ledger_option
+@_contract
+@_known
+@json_option
+def show_dispute(name: str, url: str, contract: str | None, known_at: str | None, as_json: bool) -> None:
+    """Show one dispute: its timeline, holds, and the verdict as known now."""
+    import msgspec
+
+    from replays import disputes, show
+
+    with read_only_ledger(url) as book:
+        history = _history(book, contract, known_at)
+        found = disputes.dispute(history, name)
+        answer = disputes.replayed(history, found, {})
+    if as_json:
+        click.echo(msgspec.json.encode({"dispute": found, "answer": answer}))
+        return
+    show.dispute(found, answer)
+
+
+def _record(url: str, contract: str | None, recorded_by: str, event: Any) -> None:
+    from ledger import open_ledger
+
+    with open_ledger(url, create=False, recorded_by=recorded_by) as book:
+        stream = f"contract:{contract or only_contract(book)}"
+        receipt = book.record([event], subject=stream)[0]
+    click.echo(f"{receipt.outcome} at position {receipt.position} of {stream}")

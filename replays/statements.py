@@ -1,0 +1,170 @@
+"""Monthly statements: issued as events whose figures replay, contested, restated when knowledge changes.
+
+A statement says a month's availability as known at an instant and a position, under a reading; it is
+recorded only when asking again gives its figures. It is never edited: when later knowledge gives other
+figures, `restatement_needed` stands beside it until another statement replaces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from ledger.book import Ledger
+from ledger.cloudevents import Draft
+from ledger.corrections import Fact
+from ledger.errors import Refused
+from ledger.events import AvailabilityStatementIssued, StatementContested
+from ledger.history import History
+from ledger.readings import DEFAULT
+from ledger.recording import Receipt
+from ledger.spans import seconds
+from ledger.workdays import end_of_days_after
+from projections.asking import Answer, ask
+from projections.finding import text
+from projections.frame import Frames
+from projections.questions import question
+
+FIGURES = (
+    "prt_minutes",
+    "gross_unavailable_seconds",
+    "excluded_seconds",
+    "ti_seconds",
+    "td_percent",
+    "breach",
+    "status",
+)
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """A statement as it stands at some knowledge: its figures, what would be said now, who contests it.
+
+    `restatement_needed` is true while the figures differ from `figures_now` and no later statement
+    replaces it. Deadlines are instants (UTC) of the booklet's delays, null where it sets none.
+    """
+
+    statement: str
+    month: str
+    issued_at: str
+    known_at: str
+    position: int
+    figures: dict[str, Any]
+    figures_now: dict[str, Any]
+    restatement_needed: bool
+    replaced_by: str | None
+    contested_by: tuple[str, ...]
+    contest_until: str | None
+    answer_until: str | None
+    because: tuple[int, ...]
+
+
+def figures_of(answer: Answer) -> dict[str, Any]:
+    """What a statement says of an availability answer."""
+    return {name: answer.result[name] for name in FIGURES}
+
+
+def issue(
+    book: Ledger,
+    contract: str,
+    month: str,
+    *,
+    statement: str,
+    known_at: datetime,
+    reading: Mapping[str, str] | None = None,
+    replaces: str | None = None,
+) -> tuple[Receipt, Answer]:
+    """Issue the statement of a month, with the figures found as known at an instant.
+
+    Raises `Refused`: `unknown_contract`, `unknown_statement` (the one it replaces), `conflict` (that id was
+    issued with other figures), and what `ask` raises.
+    """
+    switches = dict(reading or {})
+    known_at = known_at.astimezone(UTC).replace(microsecond=0)  # facts, statements too, are kept to the second
+    answer = ask(book, "availability", contract=contract, known_at=known_at, reading=switches, month=month)
+    if replaces is not None and replaces not in {f.event.statement for f in _issued(book.history(contract))}:
+        raise Refused("unknown_statement", f"no statement {replaces!r} is recorded for {contract}")
+    event = AvailabilityStatementIssued(
+        statement=statement,
+        month=month,
+        known_at=known_at,
+        position=answer.position,
+        reading=switches,
+        figures=figures_of(answer),
+        root=answer.root,
+        replaces=replaces,
+    )
+    watch(book)
+    receipt = book.record([event], subject=f"contract:{contract}", source="statements")[0]
+    return receipt, answer
+
+
+def watch(book: Ledger) -> None:
+    """Let `book` record statements: each is asked again first, and refused when its figures are not found."""
+    book.check_statement = lambda draft: check(book, draft)
+
+
+def check(book: Ledger, draft: Draft) -> None:
+    """Raise `Refused("figures_do_not_replay")` unless the statement's question gives its figures and root again."""
+    said = draft.event
+    assert isinstance(said, AvailabilityStatementIssued)
+    contract = draft.stream.partition(":")[2]
+    found = ask(
+        book,
+        "availability",
+        contract=contract,
+        known_at=said.known_at,
+        position=said.position or None,
+        reading=said.reading,
+        month=said.month,
+    )
+    figures = figures_of(found)
+    wrong = [name for name, value in said.figures.items() if name not in figures or figures[name] != value]
+    if wrong or not said.figures:
+        named = ", ".join(f"{name} {figures.get(name)!r}, not {said.figures[name]!r}" for name in wrong) or "no figures"
+        raise Refused("figures_do_not_replay", f"{said.month} at position {said.position}: the ledger finds {named}")
+    if said.root is not None and said.root != found.root:
+        raise Refused("figures_do_not_replay", f"the tree's root at position {said.position} is {found.root}")
+
+
+def statements(history: History) -> list[Standing]:
+    """Every statement known, oldest first, each beside what would be said now."""
+    issued = _issued(history)
+    replaced = {f.event.replaces: f.event.statement for f in issued if f.event.replaces is not None}
+    contests = history.of(StatementContested)
+    return [_standing(fact, history, replaced, contests) for fact in issued]
+
+
+def _issued(history: History) -> list[Fact]:
+    return history.of(AvailabilityStatementIssued)
+
+
+def _standing(fact: Fact, history: History, replaced: Mapping[str, str], contests: list[Fact]) -> Standing:
+    said = fact.event
+    frames = Frames(history, {k: v for k, v in said.reading.items() if k in DEFAULT.as_dict()})
+    result = question("availability").function()(history, frames, month=said.month).result
+    now = {name: result[name] for name in said.figures if name in result}
+    mine = [c for c in contests if c.event.statement == said.statement]
+    promised = frames.at(seconds(said.known_at)).terms.statements
+    calendar = frames.at(seconds(said.known_at)).calendar
+
+    def until(since: datetime, days: int | None) -> str | None:
+        return None if days is None else text(end_of_days_after(calendar, seconds(since), days))
+
+    return Standing(
+        statement=said.statement,
+        month=said.month,
+        issued_at=text(seconds(fact.first_known_at)),
+        known_at=text(seconds(said.known_at)),
+        position=said.position,
+        figures=dict(said.figures),
+        figures_now=now,
+        restatement_needed=now != dict(said.figures) and said.statement not in replaced,
+        replaced_by=replaced.get(said.statement),
+        contested_by=tuple(f"{c.event.by or 'unnamed party'}: {c.event.reason}" for c in mine),
+        contest_until=until(fact.first_known_at, promised.contest_days if promised else None),
+        answer_until=until(mine[0].known_at, promised.answer_days if promised else None) if mine else None,
+        because=tuple(sorted({*fact.positions, *(p for c in mine for p in c.positions)})),
+    )
