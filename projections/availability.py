@@ -252,11 +252,10 @@ def _labels(history: History, frames: Frames, stops: Sequence[Stop], first: date
     end = calendar.day(first, last)[1]
     found: set[str] = set()
     for stop in stops:
-        if stop.start < end:
-            begins = calendar.local_date(stop.start).replace(day=1)
-            until = calendar.local_date(min(stop.end, end) - 1)
-            # a contract month is named by the calendar month it begins in
-            found.update(months_between(add_months(begins, -1), until))
+        begins = calendar.local_date(stop.start).replace(day=1)
+        until = calendar.local_date(min(stop.end, end) - 1)
+        # a contract month is named by the calendar month it begins in
+        found.update(months_between(add_months(begins, -1), until))
     return sorted(found)
 
 

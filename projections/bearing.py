@@ -48,14 +48,14 @@ def bearing(history: History, within: Span) -> tuple[History, list[Instant]]:
     Knowledge from before the period counts as of its first second: nothing in it could be proved earlier.
     The stream of terms and calendars is left out: a caller judges by a frame it has.
     """
-    streams = {
-        stream: _kept([pair for pair in entries if pair[0] <= history.position], within)
-        for stream, entries in history.streams.items()
-        if stream != "ledger"
-    }
+    streams: dict[str, list[tuple[int, Entry]]] = {}
+    for stream, entries in history.streams.items():
+        if stream != "ledger":
+            seen = [pair for pair in entries if pair[0] <= history.position and pair[0] not in history.without]
+            streams[stream] = _kept(seen, within)
     cut = History(
         history.contract, streams, known_at=history.known_at, position=history.position, now=history.now,
-        knowledge=history.knowledge,
+        knowledge=history.knowledge, without=history.without,
     )  # fmt: skip
     known = {_known_at(entry, history.knowledge) for entries in streams.values() for _, entry in entries}
     return cut, sorted({max(within[0], ceil_seconds(moment)) for moment in known})

@@ -15,10 +15,18 @@ SUBJECTS: tuple[str, ...] = ("availability", "maintenance", "backups", "restores
 
 def register(history: History, frames: Frames, first: date, last: date) -> Finding:
     """Every breach filed from `first` to `last`, local dates, both included, in the order they fell due."""
-    found: list[Breach] = []
-    for subject in SUBJECTS:
-        found += import_module(f"projections.{subject}").breaches(history, frames, first, last)
-    found.sort(key=lambda b: (b.on, b.obligation, b.subject, b.period, b.what))
+    return gathered([b for subject in SUBJECTS for b in breaches_of(subject, history, frames, first, last)])
+
+
+def breaches_of(subject: str, history: History, frames: Frames, first: date, last: date) -> list[Breach]:
+    """One subject's part of the register."""
+    found: list[Breach] = import_module(f"projections.{subject}").breaches(history, frames, first, last)
+    return found
+
+
+def gathered(found: list[Breach]) -> Finding:
+    """The register made of its subjects' parts, whatever order they come in."""
+    found = sorted(found, key=lambda b: (b.on, b.obligation, b.subject, b.period, b.what))
     counts: dict[str, int] = {}
     for breach in found:
         counts[breach.obligation] = counts.get(breach.obligation, 0) + 1

@@ -75,15 +75,11 @@ def applied(found: Sequence[Exclusion], stops: Sequence[Counted], concurrent: st
     if concurrent == "excluded_if_any" or all(each.outages is None for each in found):
         return [(each, each.spans) for each in found]
     general = union(*(each.spans for each in found if each.outages is None))
-    bare = []
-    for counted_stop in stops:
-        own = (each.spans for each in found if each.outages is not None and each.about(counted_stop.stop))
-        bare.append((counted_stop.stop, difference(counted_stop.spans, union(general, *own))))
-    result = []
-    for each in found:
-        others = union(*(spans for stop, spans in bare if not each.about(stop))) if each.outages is not None else ()
-        result.append((each, difference(each.spans, others)))
-    return result
+    named = [each for each in found if each.outages is not None]
+    bare = union(
+        *(difference(by.spans, union(general, *(x.spans for x in named if x.about(by.stop)))) for by in stops)
+    )  # where something runs that nothing excludes, which an exclusion of it never meets
+    return [(each, each.spans if each.outages is None else difference(each.spans, bare)) for each in found]
 
 
 def _window(history: History, frame: Frame, stops: Sequence[Counted], within: Span) -> list[Exclusion]:

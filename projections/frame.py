@@ -17,6 +17,7 @@ from ledger.readings import DEFAULT, Reading
 from ledger.spans import Instant, seconds
 from ledger.terms import Terms, calendar_for, parse_terms
 from ledger.workdays import Calendar, CalendarData
+from projections.watched import WatchedReading
 
 
 class Frame(Struct, frozen=True, kw_only=True):
@@ -37,8 +38,11 @@ class Frames:
     frame at the period's first instant. A switch named by the question wins over any adopted reading.
     """
 
-    def __init__(self, history: History, switches: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, history: History, switches: Mapping[str, str] | None = None, looked_at: set[str] | None = None
+    ) -> None:
         self._history = history
+        self._looked_at = looked_at  # filled with the switches a rule looks at, when given
         self._switches = dict(switches or {})
         DEFAULT.with_switches(self._switches)  # refuse unknown ones at once
         self._found: dict[tuple[int, int, tuple[int, ...]], Frame] = {}
@@ -63,6 +67,8 @@ class Frames:
         for fact in adopted:
             reading = reading.with_switches(fact.event.switches)
         reading = reading.with_switches(self._switches)
+        if self._looked_at is not None:
+            reading = WatchedReading(reading, self._looked_at)
         terms = _parsed(_Content(terms_fact.event))
         calendars = {} if calendar_fact is None else {calendar_fact.event.calendar: _calendar_data(calendar_fact.event)}
         facts = [terms_fact, *because] + ([] if calendar_fact is None else [calendar_fact])

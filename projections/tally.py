@@ -111,7 +111,7 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
     within, near = _reach(history, frame, span, stops)
     reference = rated = _reference(history, frame, within)
     provisional = not over(span[1], history.now)
-    if provisional and reading.prt_basis == "elapsed":
+    if reading.prt_basis == "elapsed":
         rated = intersection(reference, ((FIRST, history.now),))
     losses = tuple(
         Loss(by=each, spans=_lost(history, frame, each, rated, within)) for each in near if _belongs(frame, span, each)

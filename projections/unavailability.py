@@ -124,7 +124,7 @@ def _blockings(history: History, around: Around) -> Iterator[Stop]:
     for key, found in marks.items():
         work = works[key]
         begun: Fact | None = None
-        for mark in sorted(found, key=lambda f: (at(f), isinstance(f.event, BlockingStarted), f.position)):
+        for mark in sorted(found, key=lambda f: (at(f), f.position)):
             if isinstance(mark.event, BlockingStarted):
                 begun = begun or mark
             elif begun is not None:

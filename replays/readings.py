@@ -8,7 +8,7 @@ under every one, or contested, with the smallest sets of switches that turn it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,12 @@ from msgspec import Struct
 from ledger.errors import Refused
 from ledger.history import History
 from ledger.readings import DEFAULT, SWITCHES, Switch
+from projections.breaches import SUBJECTS, breaches_of, gathered
 from projections.frame import Frames
 from projections.questions import Question
 from replays.as_of import Leaves, difference, leaves
 
-MOST_COMBINATIONS = 4096
+MOST_COMBINATIONS = 1024
 Verdict = Literal["kept", "broken", "not_judged"]
 Outcome = Literal["kept", "broken", "contested", "not_judged"]
 
@@ -116,25 +117,54 @@ class _Outcome(Struct, frozen=True):
     leaves: Leaves
 
 
+class _Part(Struct, frozen=True):
+    """What a part of the question gave, and the switches it looked at with the values flipped then (None: not)."""
+
+    looked_at: dict[str, str | None]
+    found: Any
+
+
 class _Runs:
-    """Results by reading, each computed once over the one history they share."""
+    """Results by reading over the one history they share; what a run looked at tells when it may serve again.
+
+    A rule is a function of what it looks at: a part of the question that looked at no switch in which two
+    readings differ gives the same under both, and is not computed twice. The register is taken by subject.
+    """
 
     def __init__(
         self, history: History, asked: Question, values: Mapping[str, Any], switches: Mapping[str, str]
     ) -> None:
-        self._rule: Callable[..., Any] = asked.function()
         self._history = history
+        self._asked = asked
         self._values = values
         self._switches = dict(switches)
+        self._parts: dict[str, list[_Part]] = {}
         self.kept: dict[frozenset[tuple[str, str]], _Outcome] = {}
 
     def __call__(self, flipped: Mapping[str, str]) -> _Outcome:
         key = frozenset(flipped.items())
         found = self.kept.get(key)
         if found is None:
-            frames = Frames(self._history, {**self._switches, **flipped})
-            result = self._rule(self._history, frames, **self._values).result
+            if self._asked.name == "breaches":
+                breaches = [b for subject in SUBJECTS for b in self._part(subject, flipped)]
+                result = gathered(breaches).result
+            else:
+                result = self._part("", flipped)
             found = self.kept[key] = _Outcome(result, leaves(result))
+        return found
+
+    def _part(self, subject: str, flipped: Mapping[str, str]) -> Any:
+        known = self._parts.setdefault(subject, [])
+        for part in known:
+            if all(flipped.get(name) == value for name, value in part.looked_at.items()):
+                return part.found
+        looked_at: set[str] = set()
+        frames = Frames(self._history, {**self._switches, **flipped}, looked_at)
+        if subject:
+            found: Any = breaches_of(subject, self._history, frames, **self._values)
+        else:
+            found = self._asked.function()(self._history, frames, **self._values).result
+        known.append(_Part({name: flipped.get(name) for name in looked_at}, found))
         return found
 
 
