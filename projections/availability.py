@@ -275,7 +275,7 @@ def _below_minimum(history: History, t: Tally) -> list[Breach]:
         return _settled(other, other.ti_at_worst if contested else other.ti)
 
     return [_row(history, t, "A6.1", t.frame.terms.availability.article, "below_minimum", amount, t.allowed, contested,
-                 _first_knowable_at(history, t, broken))]  # fmt: skip
+                 None if t.frame.comparing else _first_knowable_at(history, t, broken))]  # fmt: skip
 
 
 def _not_open(history: History, t: Tally) -> list[Breach]:

@@ -29,6 +29,7 @@ class Frame(Struct, frozen=True, kw_only=True):
     terms_version: str  # "cegid-expert 2025-06"
     calendar_version: str
     because: tuple[int, ...]
+    comparing: bool = False  # only verdicts are compared: a rule may leave `first_knowable_at` out
 
 
 class Frames:
@@ -79,6 +80,7 @@ class Frames:
             terms_version=f"{terms_fact.event.terms} {terms_fact.event.version}",
             calendar_version="none" if calendar_fact is None else _version(calendar_fact.event),
             because=tuple(sorted({p for f in facts for p in f.positions})),
+            comparing=self._looked_at is not None,
         )
 
     def _terms(self, instant: Instant) -> tuple[Fact, list[Fact]]:

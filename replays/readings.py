@@ -9,6 +9,7 @@ under every one, or contested, with the smallest sets of switches that turn it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal
@@ -96,11 +97,11 @@ def sensitivity(
     run = _Runs(history, asked, values, switches)
     start = run({})
     others = {s.name: [v for v in s.values if v != getattr(base, s.name)] for s in bearing}
-    flips = tuple(_flip(s, v, run, start, asked) for s in bearing for v in others[s.name])
+    flips = tuple(_flip(s, v, run, start) for s in bearing for v in others[s.name])
     live = _live(bearing, others, run, start)
-    turning, exhaustive = _turning(live, others, run, verdict(asked.name, start.result), asked.name)
-    found = {verdict(asked.name, outcome.result) for outcome in run.kept.values()}
-    first = verdict(asked.name, start.result)
+    turning, exhaustive = _turning(live, others, run, start.verdict)
+    found = {outcome.verdict for outcome in run.kept.values()}
+    first = start.verdict
     return Sensitivity(
         verdict=first,
         outcome=first if len(found) == 1 else "contested",
@@ -112,9 +113,28 @@ def sensitivity(
     )
 
 
-class _Outcome(Struct, frozen=True):
-    result: Any
-    leaves: Leaves
+class _Outcome:
+    """What one reading gives: the parts as they were found, and the result and its figures when asked for."""
+
+    def __init__(self, question: str, parts: tuple[Any, ...]) -> None:
+        self._question = question
+        self.parts = parts  # equal parts, equal results
+
+    @cached_property
+    def result(self) -> Any:
+        if self._question != "breaches":
+            return self.parts[0]
+        return gathered([breach for part in self.parts for breach in part]).result
+
+    @cached_property
+    def leaves(self) -> Leaves:
+        return leaves(self.result)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        if self._question != "breaches":
+            return verdict(self._question, self.result)
+        return "broken" if any(not breach.contested for part in self.parts for breach in part) else "kept"
 
 
 class _Part(Struct, frozen=True):
@@ -145,12 +165,9 @@ class _Runs:
         key = frozenset(flipped.items())
         found = self.kept.get(key)
         if found is None:
-            if self._asked.name == "breaches":
-                breaches = [b for subject in SUBJECTS for b in self._part(subject, flipped)]
-                result = gathered(breaches).result
-            else:
-                result = self._part("", flipped)
-            found = self.kept[key] = _Outcome(result, leaves(result))
+            subjects = SUBJECTS if self._asked.name == "breaches" else ("",)
+            parts = tuple(self._part(subject, flipped) for subject in subjects)
+            found = self.kept[key] = _Outcome(self._asked.name, parts)
         return found
 
     def _part(self, subject: str, flipped: Mapping[str, str]) -> Any:
@@ -168,29 +185,28 @@ class _Runs:
         return found
 
 
-def _flip(switch: Switch, value: str, run: _Runs, start: _Outcome, asked: Question) -> Flip:
+def _flip(switch: Switch, value: str, run: _Runs, start: _Outcome) -> Flip:
     outcome = run({switch.name: value})
-    now = verdict(asked.name, outcome.result)
     return Flip(
         switch=switch.name,
         value=value,
         article=switch.article,
         ambiguity=switch.amb,
-        turns=now != verdict(asked.name, start.result),
-        verdict=now,
+        turns=outcome.verdict != start.verdict,
+        verdict=outcome.verdict,
         changes=difference(start.leaves, outcome.leaves),
     )
 
 
 def _live(bearing: list[Switch], others: Mapping[str, list[str]], run: _Runs, start: _Outcome) -> list[str]:
     """The switches that change anything, alone or beside one other."""
-    alone = {(s.name, v): run({s.name: v}).leaves for s in bearing for v in others[s.name]}
-    live = {name for (name, _), found in alone.items() if found != start.leaves}
+    alone = {(s.name, v): run({s.name: v}).parts for s in bearing for v in others[s.name]}
+    live = {name for (name, _), found in alone.items() if found != start.parts}
     for one, two in combinations([s.name for s in bearing], 2):
         if one in live and two in live:
             continue
         for v, w in product(others[one], others[two]):
-            both = run({one: v, two: w}).leaves
+            both = run({one: v, two: w}).parts
             if both != alone[one, v]:
                 live.add(two)
             if both != alone[two, w]:
@@ -199,7 +215,7 @@ def _live(bearing: list[Switch], others: Mapping[str, list[str]], run: _Runs, st
 
 
 def _turning(
-    live: list[str], others: Mapping[str, list[str]], run: _Runs, first: Verdict, question: str
+    live: list[str], others: Mapping[str, list[str]], run: _Runs, first: Verdict
 ) -> tuple[tuple[tuple[str, ...], ...], bool]:
     found: list[frozenset[tuple[str, str]]] = []
     tried = 0
@@ -210,7 +226,7 @@ def _turning(
                 tried += 1
                 if tried > MOST_COMBINATIONS:
                     return _written(found), False
-                turned = verdict(question, run(dict(flipped)).result) != first
+                turned = run(dict(flipped)).verdict != first
                 if turned and not any(smaller <= flipped for smaller in found):
                     found.append(flipped)
     return _written(found), True
