@@ -180,6 +180,13 @@ def test_a_recorder_kept_waiting_for_the_lock_says_so_as_the_library_does(tmp_pa
     store.close()
 
 
+def test_a_recorder_that_writes_holds_the_lock_before_it_looks(tmp_path: Path) -> None:
+    store = opened(tmp_path / "book.db", lock_timeout_seconds=0.05)
+    with store.recorder.datastore.transaction(commit=True), pytest.raises(Refused, match="locked"), store.write():
+        pass
+    store.close()
+
+
 def test_every_connection_of_the_pool_waits_for_the_disk(store: SQLiteStore) -> None:
     with store.recorder.datastore.transaction(commit=False) as c:
         c.execute("PRAGMA synchronous")

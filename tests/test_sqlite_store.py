@@ -98,6 +98,7 @@ def test_a_new_ledger_holds_nothing(store: SQLiteStore) -> None:
 def test_positions_follow_each_other_across_transactions_and_streams(store: SQLiteStore) -> None:
     assert append(store, 1, 3, "a") == 1
     with store.write() as transaction:
+        assert transaction.last() == store.last()
         assert transaction.insert(rows(1, 2, "b")) == 4
         assert transaction.insert(rows(4, 1, "a")) == 6
         assert [row.version for row in transaction.tail("a", 2)] == [3, 4], "a writer sees what it inserted"
@@ -486,6 +487,8 @@ def test_entries_cut_off_the_end_are_missed_on_reading_and_on_writing(path: Path
     assert code_of(lambda: append(store, 151)) == "damaged_ledger"
     with pytest.raises(Refused, match="damaged_ledger"), store.write() as transaction:
         transaction.last()
+    with pytest.raises(Refused, match="damaged_ledger"), store.write() as transaction, suppress(Refused):
+        transaction.insert(rows(151))
     assert len(store.read(1, 1000)) == 150
     store.close()
 
