@@ -117,7 +117,8 @@ def dossier_schedule(history: History, frames: Frames, dossiers: tuple[str, ...]
 def dossier_billing(history: History, frames: Frames, until: date, dossiers: tuple[str, ...] | None = None) -> Finding:
     """Per dossier the months owed up to a local date, included (A4.2, A4.3).
 
-    `billed_from` is the first day ever billed, null for none; a dossier ticked late is billed from its tick.
+    `billed_from` is the first day ever billed as things stand, be it after `until`, null for none; a dossier
+    ticked late is billed from its tick.
     `last_billed_month` is null while billing goes on. Raises `Refused("unknown_id")`.
     """
     result: dict[str, Any] = {}

@@ -62,7 +62,7 @@ def rows(*lines: Any, **known: Any) -> list[Breach]:
         ("2026-04-17T23:59:59+02:00", True),
         ("2026-04-18T00:00:00+02:00", False),
         ("2026-04-17T22:00:00Z", False),
-        ("2026-03-03T10:00:01+01:00", True),
+        ("2026-03-03T10:00:00+01:00", True),
     ],
 )
 def test_a_dossier_may_be_asked_back_until_24_00_of_day_45(requested_at: str, in_time: bool) -> None:
@@ -175,6 +175,9 @@ def test_a_backup_completed_after_the_deletion_or_of_office_documents_covers_not
     assert (found["covered"], found["dossiers"]) == (True, {"D1": None})  # of that day, but after the deletion
     early = backup("B0", "2026-05-15T09:00:00+02:00", "monthly")
     assert coherence(date(2026, 5, 15), lost, early)["dossiers"] == {"D1": True}
+    for made_on, covers in (("2026-04-28", False), ("2026-04-29", True)):
+        line = backup("B0", f"{made_on}T23:00:00+02:00", "monthly")
+        assert coherence(date(2026, 5, 15), lost, line)["dossiers"] == {"D1": covers}
     assert coherence(date(2026, 5, 15), backup("B2", "2026-05-14T09:00:00+02:00", "daily",
                                                scope="office_documents"))["backup"] is None  # fmt: skip
 

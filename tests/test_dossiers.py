@@ -246,6 +246,19 @@ def test_a_dossier_typed_into_again_is_billed_no_more_from_the_next_month() -> N
     assert billing(STARTED, CLOSED_2019, TICKED, activity("2026-03-01"))["last_billed_month"] == "2026-02"
 
 
+def test_a_service_begun_as_25_december_ended_finds_the_dossier_ticked() -> None:
+    begun = (*STARTED[:2], {**CONTRACT, "service_start": "2025-12-26T00:00:00+01:00"})
+    before = (*STARTED[:2], {**CONTRACT, "service_start": "2025-12-25T23:59:59+01:00"})
+    assert billing(begun, CLOSED_2019)["billed_from"] == "2026-01-01"
+    assert billing(before, CLOSED_2019)["billed_from"] is None
+
+
+def test_a_dossier_deleted_is_billed_no_longer_than_one_unticked() -> None:
+    found = billing(STARTED, CLOSED_2019, TICKED, said("deleted", "2026-03-24T10:00:00+01:00"))
+    assert found["last_billed_month"] == "2026-03"
+    assert billing(STARTED, CLOSED_2019, TICKED, said("deleted", "2025-12-25T10:00:00+01:00"))["billed_from"] is None
+
+
 def test_nothing_is_billed_after_the_contract_or_while_it_is_suspended() -> None:
     over = ("2026-02-01T08:00:00Z", "contract_terminated", {"effective_from": "2026-03-01T00:00:00+01:00"})
     assert billing(STARTED, CLOSED_2019, TICKED, over)["last_billed_month"] == "2026-02"
@@ -277,6 +290,15 @@ def test_a_month_invoiced_after_the_last_one_is_provable_once_the_untick_is_know
     assert rows(STARTED, CLOSED_2019, TICKED, invoiced("2026-04", "2026-04-01T08:00:00+02:00"), late) == []
 
 
+def test_an_invoice_after_several_runs_names_the_last_month_owed() -> None:
+    lines = (TICKED, said("unticked", "2026-01-10T10:00:00+01:00"), said("ticked", "2026-04-02T10:00:00+02:00"),
+             said("unticked", "2026-05-10T10:00:00+02:00"))  # fmt: skip
+    row, = rows(STARTED, CLOSED_2019, *lines, invoiced("2026-06", "2026-06-01T10:00:00+02:00"))  # fmt: skip
+    assert (row.obligation, row.limit) == ("A4.3", "last month owed 2026-05")
+    row, = rows(STARTED, CLOSED_2019, *lines, invoiced("2026-02", "2026-02-01T10:00:00+01:00"))  # fmt: skip
+    assert (row.obligation, row.limit) == ("A4.3", "last month owed 2026-01")
+
+
 def test_an_invoice_of_a_dossier_without_known_activity_is_not_judged() -> None:
     assert rows(STARTED, invoiced("2026-01", "2026-01-05T10:00:00+01:00")) == []
 
@@ -303,6 +325,13 @@ def test_a_customer_not_told_before_25_december_is_missing_too() -> None:
     assert [row.amount for row in rows(EARLY, CLOSED_2019, silent)] == ["customer not informed"]
     told = said("ticked", "2025-11-01T01:00:00+01:00")
     assert rows(EARLY, CLOSED_2019, silent, told) == []
+    late = said("ticked", "2025-12-26T00:00:00+01:00")
+    assert len(rows(EARLY, CLOSED_2019, silent, late)) == 1
+
+
+def test_no_tick_is_owed_for_a_dossier_deleted_before_1_october_was_over() -> None:
+    assert rows(EARLY, CLOSED_2019, said("deleted", "2025-10-01T23:59:59+02:00")) == []
+    assert len(rows(EARLY, CLOSED_2019, said("deleted", "2025-10-02T00:00:00+02:00"))) == 1
 
 
 def test_no_tick_is_missing_before_its_time_or_outside_the_service() -> None:

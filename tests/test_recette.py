@@ -151,13 +151,14 @@ def test_a_recette_falls_behind_when_production_moves_first_and_each_time_anew()
         rolled_out("recette", "1.0", "2026-01-05T08:00:00Z", "U1"),
         rolled_out("production", "1.0", "2026-01-06T08:00:00Z", "U1"),
         rolled_out("production", "1.1", "2026-01-10T08:00:00Z", "U2"),
-        rolled_out("recette", "1.1", "2026-01-12T08:00:00Z", "U2"),
+        rolled_out("production", "1.1.1", "2026-01-11T08:00:00Z", "U2b"),  # behind already
+        rolled_out("recette", "1.1.1", "2026-01-12T08:00:00Z", "U2"),
         rolled_out("production", "1.2", "2026-01-20T08:00:00Z", "U3"),
         rolled_back("production", "2026-01-21T08:00:00Z", "U3"),
     )
     found = rows(WITH, *lines)
     assert [(row.on, row.amount, row.limit) for row in found] == [
-        (at("2026-01-10T08:00:00Z"), "1.0", "1.1"), (at("2026-01-20T08:00:00Z"), "1.1", "1.2"),
+        (at("2026-01-10T08:00:00Z"), "1.0", "1.1"), (at("2026-01-20T08:00:00Z"), "1.1.1", "1.2"),
     ]  # fmt: skip
     assert [row.first_knowable_at for row in found] == [row.on for row in found]
     assert limits(WITH, *lines)["version_behind"] is False
