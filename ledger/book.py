@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ledger.belonging import LEDGER_STREAM
+from ledger.checks import EMAIL, check_personal
 from ledger.cloudevents import Draft, drafts
 from ledger.codec import FORMAT_VERSION, Entry, decode_entries, decode_entry
 from ledger.errors import Refused
@@ -49,6 +50,7 @@ def open_ledger(
     clock: Clock = wall_clock,
     recorded_by: str = "operator",
     create: bool = True,
+    read_only: bool = False,
     booklets: Sequence[str] = ("cegid-expert",),
     origin: str | None = None,
 ) -> Ledger:
@@ -56,9 +58,15 @@ def open_ledger(
 
     A ledger that does not exist is made (unless `create` is false: `Refused("no_ledger")`); its opening
     entries, with the full content of the `booklets` (shipped names or TOML paths; the first is what
-    contracts run on by default) and their calendars, are written with the first batch.
+    contracts run on by default) and their calendars, are written with the first batch. `read_only` opens
+    what is there and never changes it. `recorded_by` is a pseudonym: `Refused("bad_id")` when it is empty,
+    over 256 characters or not printable, `Refused("personal_data")` when it is an e-mail address.
     """
-    return Ledger(open_store(url, create=create), clock, recorded_by, tuple(booklets), origin)
+    if not recorded_by.strip() or len(recorded_by) > 256 or not recorded_by.isprintable():
+        raise Refused("bad_id", "recorded_by is empty, over 256 characters or not printable")
+    check_personal(recorded_by, "recorded_by", EMAIL)
+    store = open_store(url, create=create and not read_only, read_only=read_only)
+    return Ledger(store, clock, recorded_by, tuple(booklets), origin)
 
 
 class Ledger:

@@ -37,6 +37,7 @@ PERSONAL: Patterns = (
     ),
     ("a bank account number", re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){3,7}(?: ?[0-9A-Z]{1,3})?(?!\w)")),
 )
+EMAIL: Patterns = PERSONAL[:1]
 # event, earlier instant, later instant, whether the later must be strictly after
 INTERVALS: tuple[tuple[type[Event], str, str, bool], ...] = (
     (e.OutageClaimed, "from_", "to", True),
@@ -147,7 +148,7 @@ def _check_text(event: Event, name: str) -> None:
         if CONTROL.search(part):
             raise Refused("bad_id", f"{_at(event, name)} holds a control character")
         if len(part) >= 5:
-            check_personal(part, _at(event, name), PERSONAL if name in FREE[type(event)] else PERSONAL[:1])
+            check_personal(part, _at(event, name), PERSONAL if name in FREE[type(event)] else EMAIL)
 
 
 def check_personal(text: str, where: str, patterns: Patterns = PERSONAL) -> None:

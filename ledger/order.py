@@ -126,8 +126,8 @@ class Thing:
     def __init__(self) -> None:
         self.status = NOTHING
         self.began_at: datetime | None = None  # the instant an end is compared with
-        self.seen: set[str] = set()
-        self.places: set[str] = set()
+        self.seen: tuple[str, ...] = ()  # as places, of a few: a ledger's writer keeps a great many things
+        self.places: frozenset[str] = frozenset()
         self.facts: dict[str, Any] = {}
 
 
@@ -159,7 +159,8 @@ def take(event: Event, things: dict[ThingKey, Thing]) -> None:
     special = SPECIAL.get(step.type)
     if special is not None:
         special(event, thing, things)
-    thing.seen.add(step.type)
+    if step.type not in thing.seen:
+        thing.seen = (*thing.seen, step.type)
     if step.becomes is not None:
         thing.status = step.becomes
         if step.at:
@@ -233,17 +234,17 @@ def _ended(event: Any, thing: Thing) -> None:
 
 
 def _places_left(event: Any, thing: Thing) -> None:
-    thing.places = thing.places - {event.location} if event.location is not None else set()
+    thing.places = thing.places - {event.location} if event.location is not None else frozenset()
     if not thing.places:
         thing.status = "deleted"
 
 
 def _copies(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
-    thing.places = set(event.locations)
+    thing.places = frozenset(event.locations)
 
 
 def _copy_stored(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
-    thing.places.add(event.location)
+    thing.places = thing.places | {event.location}
     thing.status = "kept"  # a copy learnt of after the others were deleted can be deleted in its turn
 
 

@@ -18,8 +18,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("demo", "replays.commands.demo:demo", "Build the demo ledger and show what can be asked of it."),
     ("init", "replays.commands.recording:init", "Make a new ledger."),
     ("record", "replays.commands.recording:record", "Record events from a file or stdin, all or nothing."),
-    ("log", "replays.commands.recording:log", "Show entries: by stream, type, period, known time."),
-    ("contracts", "replays.commands.recording:contracts", "List the contracts the ledger knows."),
+    ("log", "replays.commands.log:log", "Show entries: by stream, type, period, known time."),
+    ("contracts", "replays.commands.log:contracts", "List the contracts the ledger knows."),
     ("terms", "replays.commands.terms:terms", "Show booklets; record another one in the ledger."),
     ("ask", "replays.commands.asking:ask", "Ask a question, as of any instant, under any reading."),
     ("replay", "replays.commands.replay:replay", "Replay a question: two moments, every reading, named readings."),
@@ -106,6 +106,7 @@ def _command(arguments: list[str]) -> int:
     from ledger.errors import EXIT_USAGE, Refused
     from replays.commands.root import root
 
+    streams = sys.stdout, sys.stderr
     try:
         status = root.main(arguments, prog_name="service-ledger", standalone_mode=False)
         return status if isinstance(status, int) else 0
@@ -118,6 +119,11 @@ def _command(arguments: list[str]) -> int:
         return _say(f"usage: {usage.format_message()} (--help tells more)", EXIT_USAGE)
     except click.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as ended:  # click's own way out: completion, and a closed pipe, whose streams it then wraps
+        if sys.stdout is not streams[0]:
+            sys.stdout, sys.stderr = streams
+            raise BrokenPipeError from None
+        return ended.code if isinstance(ended.code, int) else 0
 
 
 def _say(message: str, status: int) -> int:

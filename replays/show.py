@@ -13,9 +13,15 @@ from rich.table import Table
 WIDTH = 200  # where nobody's window tells one
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read our output had enough: the command line says so once, for every command."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Where tables go: stdout, as wide as the window."""
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False)
+    return _Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False, soft_wrap=False)
 
 
 def rows(found: Iterable[Mapping[str, Any]], empty: str = "nothing to show", title: str | None = None) -> None:
@@ -39,7 +45,6 @@ def entries(pairs: Iterable[Any]) -> None:
     """Entries of the ledger, a line each, streamed."""
     from ledger.codec import Unread, payload_of, topic_of
 
-    out = console()
     shown = False
     for position, entry in pairs:
         shown = True
@@ -47,13 +52,9 @@ def entries(pairs: Iterable[Any]) -> None:
         said = " ".join(f"{name}={_cell(value)}" for name, value in payload.items())
         unread = " (unread: written by a newer version)" if isinstance(entry.event, Unread) else ""
         recorded = entry.recorded_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-        out.print(
-            f"{position:>7}  {recorded}  {entry.stream:<20}  {topic_of(entry.event)}{unread}  {said}",
-            markup=False,
-            soft_wrap=True,
-        )
+        sys.stdout.write(f"{position:>7}  {recorded}  {entry.stream:<20}  {topic_of(entry.event)}{unread}  {said}\n")
     if not shown:
-        out.print("no entry is like that", markup=False)
+        sys.stdout.write("no entry is like that\n")
 
 
 def answer(found: Any, question: Any, book: Any = None) -> None:
@@ -233,4 +234,5 @@ def _cell(value: Any) -> str:
         return ", ".join(_cell(v) for v in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{k} {_cell(v)}" for k, v in value.items()) or "none"
-    return str(value)
+    text = str(value)  # a control character of an event must not steer the reader's terminal
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

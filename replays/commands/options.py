@@ -49,7 +49,7 @@ def read_only_ledger(url: str) -> Any:
     """The ledger opened for reading; it must exist."""
     from ledger import open_ledger
 
-    return open_ledger(url, create=False)
+    return open_ledger(url, create=False, read_only=True)
 
 
 def switches_of(readings: tuple[str, ...]) -> dict[str, str]:
