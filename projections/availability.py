@@ -275,7 +275,7 @@ def _below_minimum(history: History, t: Tally) -> list[Breach]:
         return _settled(other, other.ti_at_worst if contested else other.ti)
 
     return [_row(history, t, "A6.1", t.frame.terms.availability.article, "below_minimum", amount, t.allowed, contested,
-                 None if t.frame.comparing else _first_knowable_at(history, t, broken))]  # fmt: skip
+                 _first_knowable_at(history, t, broken))]  # fmt: skip
 
 
 def _not_open(history: History, t: Tally) -> list[Breach]:
@@ -300,6 +300,8 @@ def _row(
 
 def _first_knowable_at(history: History, t: Tally, broken: Callable[[Tally], bool]) -> Instant | None:
     """The earliest knowledge that proves it, judged as now: by the same terms, reading and calendar."""
+    if t.frame.comparing:
+        return None  # no part of a verdict, and the dearest of it
     near, learnt = bearing(history, t.span)
 
     def provable(known_at: Instant) -> bool:

@@ -12,7 +12,7 @@ from ledger.history import History
 from projections import ask
 from projections.availability import availability, breaches
 from projections.frame import Frames
-from tests.story import CONTRACT, STARTED, history, instant
+from tests.story import CONTRACT, STARTED, at, history, instant
 
 EVIDENCE = "sha256:" + "0" * 64
 MARCH = 17160 * 60  # 22 working days of 13 hours
@@ -276,6 +276,12 @@ def test_what_began_in_the_month_and_never_ended_is_cut_to_the_month_or_to_what_
     assert march(lines, reading=begun_in, known_at="2026-04-01T06:00:00Z")["ti_seconds"] == 7200
 
 
+def test_an_outage_that_begins_with_the_month_belongs_to_it() -> None:
+    lines, begun_in = outage("2026-04-01T00:00:00+02:00", "2026-04-01T08:00:00+02:00"), {"month_split": "start_month"}
+    assert month_of("2026-04", lines, reading=begun_in)["ti_seconds"] == 3600
+    assert march(lines, reading=begun_in)["ti_seconds"] == 0
+
+
 def test_an_exclusion_after_the_month_shelters_the_outage_that_began_in_it() -> None:
     shelter = excluded("2026-04-01T07:00:00+02:00", "2026-04-01T08:00:00+02:00", "2026-04-02T00:00:00Z", outage="O1")
     also = outage("2026-04-01T07:30:00+02:00", "2026-04-01T07:45:00+02:00", "O2")  # another cause, of next month
@@ -434,6 +440,19 @@ def test_a_breach_is_filed_by_the_last_day_of_its_month() -> None:
     assert register(lines, days=(date(2026, 4, 1), date(2026, 4, 30))) == []
 
 
+def test_a_breach_is_told_in_the_last_second_of_its_month() -> None:
+    found = told(outage("2026-03-03T10:00:00+01:00", "2026-03-03T18:00:00+01:00"))
+    (row,) = breaches(found, Frames(found), *ALL)
+    assert row.on == at("2026-03-31T23:59:59+02:00")
+
+
+def test_a_breach_learnt_within_the_last_second_of_knowledge_is_told_by_the_next() -> None:
+    start, end = "2026-03-03T10:00:00+01:00", "2026-03-03T12:00:00+01:00"
+    late = [("2026-03-05T09:00:00.5Z", *line[1:]) for line in outage(start, end)]
+    (row,) = register(late, known_at="2026-03-05T09:00:00.7Z")
+    assert row["first_knowable_at"] == "2026-03-05T09:00:01Z"
+
+
 def test_an_own_month_of_the_contract_is_filed_by_its_last_day_too() -> None:
     lines = [
         ("2026-01-01T08:00:00Z", "contract_started", {**CONTRACT, "service_start": "2026-01-16T00:00:00+01:00"}),
@@ -514,6 +533,14 @@ def test_each_ground_is_told_apart_and_a_second_under_two_is_told_once() -> None
     assert found["excluded_by_ground"] == {"force_majeure": 3600, "customer_equipment": 1800}
     assert list(found["excluded_by_ground"]) == ["force_majeure", "customer_equipment"]  # the order of article 6
     assert found["excluded_seconds"] == 5400
+
+
+def test_an_exclusion_that_meets_no_stop_is_no_reason() -> None:
+    elsewhere = excluded("2026-03-10T10:00:00+01:00", "2026-03-10T11:00:00+01:00", "2026-03-11T00:00:00Z")
+    found = told(TWO, elsewhere)
+    finding = availability(found, Frames(found), "2026-03")
+    assert finding.because == (11, 12, 13, 14)
+    assert finding.workings["exclusions"] == []
 
 
 def test_the_reasons_are_the_entries_the_month_rests_on_and_no_others() -> None:

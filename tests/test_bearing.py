@@ -70,6 +70,24 @@ def test_a_correction_keeps_its_target_where_another_entry_has_the_same_id() -> 
     assert [(s.start, s.end) for s in interruptions(cut)] == [(s.start, s.end) for s in interruptions(whole)]
 
 
+def test_what_lies_after_the_position_asked_about_or_is_left_out_is_not_learnt() -> None:
+    found = told(outage("2026-03-03T10:00:00+01:00", "2026-03-03T11:00:00+01:00"))
+    whole, learnt = bearing(found, MARCH)
+    assert [len(entries) for entries in whole.streams.values()] == [3]
+    assert learnt == [MARCH[0], at("2026-03-03T09:00:00Z"), at("2026-03-03T10:00:00Z")]
+    without, learnt = bearing(found.unlearning(frozenset({12})), MARCH)
+    assert (without.without, learnt) == (frozenset({12}), [MARCH[0], at("2026-03-03T09:00:00Z")])
+    found.position = 11
+    assert bearing(found, MARCH)[1] == [MARCH[0], at("2026-03-03T09:00:00Z")]
+
+
+def test_what_a_source_attests_is_learnt_then_only_where_attested_knowledge_is_asked_for() -> None:
+    start = "2026-03-03T10:00:00+01:00"
+    line = (LATE, *outage(start, None)[0][1:3], {"attestedat": start})
+    assert bearing(told(line), MARCH)[1] == [MARCH[0], at(LATE)]
+    assert bearing(told(line, knowledge="attested"), MARCH)[1] == [MARCH[0], at(start)]
+
+
 STORIES: dict[str, list[Any]] = {
     "S09": S09,
     "services": [

@@ -97,6 +97,17 @@ def test_another_outage_that_is_itself_excluded_is_no_other_cause() -> None:
     assert lost(OUTAGE, OTHER, named, also, said("rejected", name="X2"))[0] == 5400
 
 
+def test_an_exclusion_shows_what_it_takes_out_where_a_general_one_does_too() -> None:
+    named, general = excluded(TEN, ELEVEN, LATER, outage="O1"), excluded(HALF_PAST, NOON, LATER, "X2")
+    rows = workings(OUTAGE, OTHER, named, general)["exclusions"]
+    assert [(row["id"], row["excluded_seconds"]) for row in rows] == [("X1", 3600), ("X2", 5400)]
+
+
+def test_a_maintenance_of_the_same_name_is_not_the_outage_an_exclusion_names() -> None:
+    work = blocking("O1", HALF_PAST, ELEVEN)
+    assert lost(outage(TEN, ELEVEN), work, excluded(TEN, ELEVEN, LATER, outage="O1"))[0] == 1800
+
+
 @pytest.mark.parametrize("other", [{"environment": "recette"}, {"effect": "degraded"}, {"vantage": "montreal"}])
 def test_what_does_not_count_is_no_other_cause(other: dict[str, str]) -> None:
     ignored = outage(HALF_PAST, NOON, "O2", **other)
@@ -139,6 +150,18 @@ def test_an_emergency_declared_before_its_stop_ended_is_not_contested_and_one_de
         told_late = [(recorded_at, *line[1:]) for line in stop]
         assert lost(told_late) == (0, contested)
         assert lost(told_late, reading={"relabel": "accepted"}) == (0, 0)
+
+
+def test_an_emergency_without_its_urgency_is_contested_however_early_it_was_declared() -> None:
+    stop = blocking("M1", TEN, ELEVEN, "emergency", urgency_reason=" ")
+    assert lost(stop) == (0, 3600)
+
+
+def test_what_is_declared_while_the_stop_still_runs_is_not_late_within_the_second_either() -> None:
+    declared = [("2026-03-03T09:30:00.5Z", *line[1:]) for line in blocking("M1", TEN, None, "emergency")]
+    assert lost(declared, known_at="2026-03-03T09:30:00.7Z") == (0, 0)
+    told_so = ("2026-03-03T09:30:00.5Z", *excluded(TEN, HALF_PAST, LATER, ground=EMERGENCY, outage="O1")[1:])
+    assert lost(outage(TEN, None), told_so, known_at="2026-03-03T09:30:00.7Z") == (0, 0)
 
 
 def corrected(recorded_at: str, target: str, **data: Any) -> tuple[Any, ...]:
@@ -254,6 +277,12 @@ def test_work_called_off_or_moved_too_late_is_work_without_notice() -> None:
     because = availability(found, Frames(found, counts), "2026-03").because
     assert 12 in because  # the entry that moved it
     assert 11 not in because
+
+
+def test_what_is_published_once_the_work_has_begun_is_no_notice_of_it() -> None:
+    work = [("2026-03-04T12:00:00Z", *line[1:]) for line in OVERRUN]
+    after = announced("M1", "2026-03-03T23:30:00+01:00", "2026-03-06T23:00:00+01:00", "2026-03-07T06:00:00+01:00")
+    assert lost(after, work, reading={"unannounced": "counts"})[0] == 8 * 3600 + 1800
 
 
 def test_an_emergency_owes_no_notice() -> None:
