@@ -10,7 +10,10 @@ from projections.finding import Breach, Finding
 from projections.frame import Frames
 
 # the subjects that judge; each module offers `breaches(history, frames, first, last)`
-SUBJECTS: tuple[str, ...] = ("availability", "maintenance", "backups", "restores", "updates", "support", "anomalies")
+SUBJECTS: tuple[str, ...] = (
+    "availability", "maintenance", "backups", "restores", "updates", "support", "anomalies",
+    "dossiers", "deletions", "recette", "storage",
+)  # fmt: skip
 
 
 def register(history: History, frames: Frames, first: date, last: date) -> Finding:

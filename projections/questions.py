@@ -46,6 +46,8 @@ class Question(NamedTuple):
 MONTH = Param("month", "month", "a month, 2026-03")
 FIRST_DAY = Param("first", "date", "first day (or month), 2026-03-01")
 LAST_DAY = Param("last", "last_date", "last day (or month), included, 2026-03-31")
+ON = Param("on", "date", "a day, 2026-03-31")
+UNTIL = Param("until", "last_date", "last day (or month), included, 2026-03-31")
 AT = Param("at", "instant", "an instant, 2026-03-18T10:00:00+01:00")
 
 
@@ -89,6 +91,23 @@ QUESTIONS: tuple[Question, ...] = (
              "projections.support:support_response"),
     Question("anomaly", "12.3", "deadline and state of each qualified anomaly", (_ids("anomalies"),),
              "projections.anomalies:anomaly"),
+    Question("dossier_state", "4", "which dossiers are active, inactive or unused on a day", (ON, _ids("dossiers")),
+             "projections.dossiers:dossier_state"),
+    Question("dossier_schedule", "4", "when each dossier is ticked, until when it may be unticked, when billing begins",
+             (_ids("dossiers"),), "projections.dossiers:dossier_schedule"),
+    Question("dossier_billing", "4", "which months of keeping each dossier may be billed", (UNTIL, _ids("dossiers")),
+             "projections.dossiers:dossier_billing"),
+    Question("dossier_recovery", "4", "until when a deleted dossier may be asked back, and the quote owed",
+             (_ids("dossiers"),), "projections.deletions:dossier_recovery"),
+    Question("deletion_coherence", "4, 9", "whether a backup still holds a dossier on the last day it may be asked back",
+             (FIRST_DAY, LAST_DAY), "projections.deletions:deletion_coherence"),
+    Question("recette_eligibility", "3", "whether each option may be subscribed, and why not", (AT,),
+             "projections.recette:recette_eligibility"),
+    Question("recette_limits", "4", "use of the recette environment against its limits", (AT,),
+             "projections.recette:recette_limits"),
+    Question("recette_refreshes", "4", "refreshes of recette data a year: included and billable", (),
+             "projections.recette:recette_refreshes"),
+    Question("storage", "4", "bytes held against the users' space", (AT,), "projections.storage:storage"),
     Question("breaches", "all", "the register: every promise broken in a period", (FIRST_DAY, LAST_DAY),
              "projections.breaches:register"),
 )  # fmt: skip

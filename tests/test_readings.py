@@ -64,7 +64,7 @@ ROWS = [re.split(r" = | \| ", line[3:]) for line in RULES.strip().splitlines()]
 QUESTIONS = set(
     """availability maintenance backup_nights backup_weeks backup_months office_days backup_retention backup_deletions
     backup_copies restorable restore_decision office_last_state updates support_response anomaly dossier_schedule
-    dossier_billing dossier_recovery dossier_state recette_refreshes recette_limits recette_eligibility storage
+    dossier_billing dossier_recovery deletion_coherence dossier_state recette_refreshes recette_limits recette_eligibility storage
     service_reviews billing_dates weather *""".split()
 )
 
