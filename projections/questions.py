@@ -99,7 +99,7 @@ QUESTIONS: tuple[Question, ...] = (
              "projections.dossiers:dossier_billing"),
     Question("dossier_recovery", "4", "until when a deleted dossier may be asked back, and the quote owed",
              (_ids("dossiers"),), "projections.deletions:dossier_recovery"),
-    Question("deletion_coherence", "4, 9", "whether a backup still holds a dossier on the last day it may be asked back",
+    Question("deletion_coherence", "4, 9", "whether a backup still holds a dossier on the last day to ask for it",
              (FIRST_DAY, LAST_DAY), "projections.deletions:deletion_coherence"),
     Question("recette_eligibility", "3", "whether each option may be subscribed, and why not", (AT,),
              "projections.recette:recette_eligibility"),

@@ -55,7 +55,7 @@ def frame_entries(booklet: str = "cegid-expert") -> tuple[tuple[int, Entry], ...
             CalendarPublished(
                 calendar=data.id, version=data.version, zone=data.zone, effective_from=since,
                 first=data.first, last=data.last, lists=data.lists, origin=data.source,
-            )  # fmt: skip
+            )
         )
     return tuple((n, entry("ledger", n, "2025-01-01T00:00:00Z", event)) for n, event in enumerate(events, 2))
 
