@@ -64,7 +64,10 @@ class LedgerConnection(SQLiteConnection):
 
 
 class LedgerPool(SQLiteConnectionPool):
-    """The library's pool, of the ledger's connections."""
+    """The library's pool, of the ledger's connections; one that is lent when the pool closes is closed on return.
+
+    The library closes lent connections at once, under the thread that uses them: Python 3.11 crashes on that.
+    """
 
     def __init__(self, connect: Connect, db_name: str, timeout_seconds: float, size: int) -> None:
         self.connect = connect
@@ -72,6 +75,18 @@ class LedgerPool(SQLiteConnectionPool):
 
     def _create_connection(self) -> SQLiteConnection:
         return LedgerConnection(self.connect(), max_age=self.max_age)
+
+    def put_connection(self, conn: SQLiteConnection) -> None:
+        with self._put_condition:  # re-entrant
+            if self._closed:
+                conn.close()
+            else:
+                super().put_connection(conn)
+
+    def close(self) -> None:
+        with self._put_condition:
+            self._in_use = {}
+            super().close()
 
 
 class LedgerDatastore(SQLiteDatastore):

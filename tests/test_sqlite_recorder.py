@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 from eventsourcing.application import Application
-from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent, Tracking
+from eventsourcing.persistence import ConnectionPoolClosedError, IntegrityError, OperationalError, StoredEvent, Tracking
 from eventsourcing.popo import POPOTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 
@@ -191,6 +191,18 @@ def test_every_connection_of_the_pool_waits_for_the_disk(store: SQLiteStore) -> 
     with store.recorder.datastore.transaction(commit=False) as c:
         c.execute("PRAGMA synchronous")
         assert c.fetchone() == (2,), "FULL"
+
+
+def test_a_connection_lent_while_the_store_closes_is_closed_by_its_user(tmp_path: Path) -> None:
+    store = opened(tmp_path / "book.db")
+    store.recorder.insert_events([event(1)])
+    with store.recorder.datastore.get_connection(commit=False) as lent:
+        store.close()
+        lent.cursor().execute("SELECT * FROM stored_events")
+        assert not lent.closed
+    assert lent.closed
+    with pytest.raises(ConnectionPoolClosedError):
+        store.recorder.max_notification_id()
 
 
 # --- subscriptions ---
