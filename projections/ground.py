@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from ledger import events as e
 from ledger.history import History
 from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, contains, difference, moment, seconds, span, union
+from ledger.workdays import add_months
 from projections.finding import at, ceil_seconds, earliest
 from projections.frame import Frame, Frames
 
@@ -28,6 +29,16 @@ def frame_on(frames: Frames, day: date) -> Frame:
 def days_span(frames: Frames, first: date, last: date) -> Span:
     """The local days `first` to `last`, both included, as one half-open span."""
     return frame_on(frames, first).calendar.at(first), frame_on(frames, last).calendar.at(last, "24:00")
+
+
+def turn(origin: date, day: date, months: int) -> date:
+    """The first day of the turn that holds a day: turns of so many months, counted from `origin` each time.
+
+    So those of an origin on the 31st or on 29 February follow one another without gap or overlap (D-DAYS, D-Y12).
+    """
+    number = ((day.year - origin.year) * 12 + day.month - origin.month) // months
+    number -= add_months(origin, number * months) > day
+    return add_months(origin, number * months)
 
 
 def stretches(history: History, frames: Frames, within: Span) -> list[tuple[Span, Frame]]:

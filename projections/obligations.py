@@ -17,11 +17,10 @@ from ledger import events as e
 from ledger.history import History
 from ledger.readings import SWITCHES
 from ledger.spans import Instant, intersection, seconds
-from ledger.workdays import add_months
 from projections.breaches import register
 from projections.finding import Finding
 from projections.frame import Frame, Frames
-from projections.ground import days_span
+from projections.ground import days_span, turn
 from projections.periods import over
 
 Days = tuple[date, date]  # both included
@@ -319,9 +318,8 @@ def _period(history: History, frame: Frame, over: str, at: Instant) -> Days:
         months = frame.terms.support.period_months
     else:
         origin, months = frame.calendar.local_date(seconds(history.started.event.service_start)), 12
-    turn = ((day.year - origin.year) * 12 + day.month - origin.month) // months
-    turn -= add_months(origin, turn * months) > day
-    return add_months(origin, turn * months), add_months(origin, (turn + 1) * months) - timedelta(days=1)
+    first = turn(origin, day, months)
+    return first, turn(origin, first + timedelta(days=31 * months), months) - timedelta(days=1)
 
 
 def _state(

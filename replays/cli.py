@@ -25,6 +25,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("replay", "replays.commands.replay:replay", "Replay a question: two moments, every reading, named readings."),
     ("statement", "replays.commands.disputing:statement", "Issue monthly statements; see which need restating."),
     ("dispute", "replays.commands.disputing:dispute", "Open, feed, replay, decide and close a dispute."),
+    ("due", "replays.commands.due:due", "What is due next: every running clock; list, JSON or calendar file."),
+    ("obligations", "replays.commands.obligations:obligations", "List what is owed, or where a contract stands on it."),
     ("questions", "replays.commands.tables:questions", "List the questions and their parameters."),
     ("switches", "replays.commands.tables:switches", "List the switches of a reading, with values and reasons."),
     ("events", "replays.commands.tables:events", "List the event vocabulary."),

@@ -1,0 +1,79 @@
+"""`service-ledger due`: what falls due next for a contract, as a list, JSON or a calendar file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from replays.commands.options import json_option, knowledge_options, ledger_option, read_only_ledger, switches_of
+
+
+@click.command(
+    epilog="Example: service-ledger due --contract C-2041 --at 2026-03-18T10:00:00+01:00 --within 7d --ical due.ics"
+)
+@ledger_option
+@click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
+@click.option("--at", "instant", metavar="INSTANT", help="From when on (default: now).")
+@click.option("--within", default="30d", show_default=True, metavar="DAYS", help="How far ahead: 7d, 4w.")
+@knowledge_options
+@json_option
+@click.option("--ical", type=click.Path(dir_okay=False), help="Write a calendar file (RFC 5545) there.")
+def due(
+    url: str,
+    contract: str | None,
+    instant: str | None,
+    within: str,
+    known_at: str | None,
+    position: int | None,
+    readings: tuple[str, ...],
+    as_json: bool,
+    ical: str | None,
+) -> None:
+    """List every running clock of a contract with the end it runs to, soonest first."""
+    from ledger.book import wall_clock
+    from ledger.spans import seconds
+    from projections.due import SAYS
+    from projections.due import due as due_by
+    from projections.frame import Frames
+    from projections.questions import instant_of
+    from replays import show
+    from replays.commands.asking import only_contract
+
+    days, switches = _days(within), switches_of(readings)
+    when = instant_of("at", instant or wall_clock().replace(microsecond=0))
+    # the clocks are those known at the instant itself: nothing said later is looked at, so `all` needs no bound
+    known = None if known_at in (None, "all") else instant_of("known_at", wall_clock() if known_at == "now" else known_at)
+    with read_only_ledger(url) as book:
+        named = contract or only_contract(book)
+        knowledge = switches.get("knowledge", "recorded")
+        history = book.history(named, known_at=known, position=position, knowledge=knowledge)
+        frames = Frames(history, switches)
+        found = due_by(history, frames, seconds(when), days).result
+        zone = frames.at(seconds(when)).terms.zone
+    if ical is not None:
+        from replays.calendar_file import calendar_file
+
+        Path(ical).write_bytes(calendar_file(found, named, when, zone))
+        click.echo(f"{ical}: {len(found)} entries", err=True)
+    elif as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        show.rows([_shown(row, SAYS) for row in found], empty=f"nothing falls due within {days} days")
+
+
+def _shown(row: dict[str, Any], says: dict[str, str]) -> dict[str, Any]:
+    return {**row, "says": says[row["what"]]}
+
+
+def _days(within: str) -> int:
+    """Whole days of `30d` or `4w`. Raises `Refused("bad_parameter")`."""
+    from ledger.errors import Refused
+
+    found = re.fullmatch(r"([1-9]\d{0,3})([dw]?)", within)
+    if found is None:
+        raise Refused("bad_parameter", f"within: {within!r} is no number of days; write 30d or 4w")
+    return int(found[1]) * (7 if found[2] == "w" else 1)
