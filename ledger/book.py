@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ledger.belonging import LEDGER_STREAM
-from ledger.checks import EMAIL, check_personal
-from ledger.cloudevents import Draft, drafts
+from ledger.checks import EMAIL, check, check_personal
+from ledger.cloudevents import Draft, drafts, exact
 from ledger.codec import FORMAT_VERSION, Entry, decode_entries, decode_entry
 from ledger.errors import Refused
 from ledger.events import (
@@ -65,6 +65,8 @@ def open_ledger(
     if not recorded_by.strip() or len(recorded_by) > 256 or not recorded_by.isprintable():
         raise Refused("bad_id", "recorded_by is empty, over 256 characters or not printable")
     check_personal(recorded_by, "recorded_by", EMAIL)
+    if origin is not None:  # before a file is made
+        check(exact(LedgerOpened(ledger="-", origin=origin, format=FORMAT_VERSION)), wall_clock())
     store = open_store(url, create=create and not read_only, read_only=read_only)
     return Ledger(store, clock, recorded_by, tuple(booklets), origin)
 
@@ -176,7 +178,7 @@ class Ledger:
                     origin=data.source,
                 )
             )
-        return opened
+        return [exact(event) for event in opened]
 
     # --- reading ---
 

@@ -101,15 +101,18 @@ def _of_struct(event: Event, subject: str | None, source: str, line: int) -> Dra
     from hashlib import sha256
 
     try:
-        event = _exact(event)
+        event = exact(event)
     except Refused as refused:
         raise refused.at(line) from None
     digest = sha256(msgspec.json.encode(event)).hexdigest()[:32]
     return Draft(stream=_stream(subject, line, None), source=source, id=digest, event=event, line=line)
 
 
-def _exact(event: Event) -> Event:
-    """The event as its bytes will say it: a Struct made in Python was never held against its types."""
+def exact(event: Event) -> Event:
+    """The event as its bytes will say it: a Struct made in Python was never held against its types.
+
+    Raises `Refused` as `codec.event_of`.
+    """
     kind = topic_of(event)
     try:
         fields = msgspec.json.decode(msgspec.json.encode(event))
