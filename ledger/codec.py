@@ -24,11 +24,6 @@ from ledger.events import VOCABULARY, Event, wire_name
 FORMAT_VERSION = 2
 MAX_ENTRY_BYTES = 65_535
 
-if TYPE_CHECKING:
-    AnyEvent = Event
-else:
-    AnyEvent = Union[tuple(VOCABULARY.values())]  # noqa: UP007  # one tagged union of the whole vocabulary
-
 
 class Unread(Struct, frozen=True):
     """An event this software cannot read: its type, and its bytes as they stand in the entry."""
@@ -37,22 +32,14 @@ class Unread(Struct, frozen=True):
     raw: bytes
 
 
+if TYPE_CHECKING:
+    AnyEvent = Event | Unread
+else:
+    AnyEvent = Union[tuple(VOCABULARY.values())]  # noqa: UP007  # one tagged union; `Unread` is put in by hand
+
+
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One line of the ledger: an event, where it stands, and when and by whom it was recorded."""
-
-    stream: str
-    version: int
-    recorded_at: datetime
-    recorded_by: str
-    source: str
-    id: str
-    attested_at: datetime | None = None
-    salt: str
-    event: AnyEvent | Unread
-
-
-class _Written(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The entry as its bytes say, with today's events only: the fast way to read and to write."""
 
     stream: str
     version: int
@@ -78,8 +65,8 @@ class _Raw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 _encoder = msgspec.json.Encoder()
-_one = msgspec.json.Decoder(_Written)
-_page = msgspec.json.Decoder(list[_Written])
+_one = msgspec.json.Decoder(Entry)
+_page = msgspec.json.Decoder(list[Entry])
 _raw = msgspec.json.Decoder(_Raw)
 
 
@@ -132,7 +119,7 @@ def encode_entry(entry: Entry) -> bytes:
 def decode_entry(state: bytes) -> Entry:
     """The entry of these bytes. Raises `Refused("damaged_ledger")` when they are no entry at all."""
     try:
-        return _one.decode(state)  # type: ignore[return-value]  # same fields, without `Unread`
+        return _one.decode(state)
     except (msgspec.DecodeError, ValueError):
         return _decode_otherwise(state)
 
@@ -140,7 +127,7 @@ def decode_entry(state: bytes) -> Entry:
 def decode_entries(states: Sequence[bytes]) -> Sequence[Entry]:
     """The entries of a page, decoded in one call; as `decode_entry` for each."""
     try:
-        return _page.decode(b"[" + b",".join(states) + b"]")  # type: ignore[return-value]
+        return _page.decode(b"[" + b",".join(states) + b"]")
     except (msgspec.DecodeError, ValueError):
         return [decode_entry(state) for state in states]
 
