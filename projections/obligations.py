@@ -17,7 +17,7 @@ from ledger import events as e
 from ledger.history import History
 from ledger.readings import SWITCHES
 from ledger.spans import Instant, intersection, seconds
-from projections.breaches import register
+from projections.breaches import SUBJECTS, register
 from projections.finding import Finding
 from projections.frame import Frame, Frames
 from projections.ground import days_span, turn
@@ -330,7 +330,8 @@ def _state(
     start, end = days_span(frames, *days)
     owed = intersection(history.in_force, ((start, end),)) and _promised(history, frames.at(at), each.promised, at)
     tested = not each.needs or any(_tested(history, need, start, end, days) for need in each.needs)
-    if each.how == "documentary" or not owed or not tested:
+    judged = each.rule.partition(":")[0].removeprefix("projections.") in SUBJECTS  # else nobody looked
+    if each.how == "documentary" or not judged or not owed or not tested:
         return "nothing_to_judge"
     return "kept" if over(end, history.now) else "pending"
 

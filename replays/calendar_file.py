@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,13 +23,15 @@ def calendar_file(rows: Iterable[Mapping[str, Any]], contract: str, at: datetime
         import icalendar
     except ImportError:
         raise Refused("missing_extra", "calendar files need icalendar: pip install service-ledger[calendar]") from None
+    rows = list(rows)
+    years = [at.year, *(int(row["due_at"][:4]) for row in rows)]
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//service-ledger//due//EN")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", f"service-ledger {contract}")
     for row in rows:
         calendar.add_component(_entry(icalendar.Event(), row, contract, at, ZoneInfo(zone)))
-    calendar.add_missing_timezones()
+    calendar.add_missing_timezones(date(min(years) - 1, 1, 1), date(max(years) + 2, 1, 1))
     written: bytes = calendar.to_ical()
     return written
 

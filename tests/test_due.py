@@ -180,6 +180,9 @@ def test_a_calendar_file_is_the_same_bytes_and_reads_back_as_the_same_instants()
     assert [start.astimezone(instant(MONDAY).tzinfo) for start in starts] == [instant(row["due_at"]) for row in ROWS]
     assert b"DTSTART;TZID=Europe/Paris:20260401T000000" in written
     assert b"BEGIN:VTIMEZONE" in written
+    later = [{**row, "due_at": row["due_at"].replace("2026", "2039")} for row in ROWS]  # past where rules are written by default
+    (zone,) = icalendar.Calendar.from_ical(calendar_file(later, "C1", instant(MONDAY), "Europe/Paris")).walk("VTIMEZONE")
+    assert b"2039" in zone.to_ical()
     assert [str(event["UID"]) for event in events] == [uid(row, "C1") for row in ROWS]
     assert {event["DTSTAMP"].dt for event in events} == {instant("2026-03-02T09:00:00Z")}
 

@@ -46,7 +46,8 @@ def due(
     days, switches = _days(within), switches_of(readings)
     when = instant_of("at", instant or wall_clock().replace(microsecond=0))
     # the clocks are those known at the instant itself: nothing said later is looked at, so `all` needs no bound
-    known = None if known_at in (None, "all") else instant_of("known_at", wall_clock() if known_at == "now" else known_at)
+    told = wall_clock() if known_at == "now" else known_at
+    known = None if told in (None, "all") else instant_of("known_at", told)
     with read_only_ledger(url) as book:
         named = contract or only_contract(book)
         knowledge = switches.get("knowledge", "recorded")
