@@ -130,8 +130,8 @@ def write_key(path: str | Path, name: str, kind: int = ED25519) -> SignerKey:
     return key
 
 
-def read_key(path: str | Path, name: str | None = None, kind: int = ED25519) -> SignerKey:
-    """The key in a file only its owner may read; of that name, where one is given."""
+def read_key(path: str | Path, name: str | None = None, kind: int | None = ED25519) -> SignerKey:
+    """The key in a file only its owner may read; of that name and type, where one is given."""
     data = _read_private(Path(path))
     try:
         line, newline, after = data.decode().partition("\n")
@@ -142,7 +142,7 @@ def read_key(path: str | Path, name: str | None = None, kind: int = ED25519) -> 
         raise Refused(no.code, f"{path}: {no.message}") from None
     if not newline or after:
         raise Refused("bad_key", f"{path}: a key file holds one line and nothing else")
-    if key.kind != kind:
+    if kind is not None and key.kind != kind:
         wanted = "a ledger signs with an Ed25519 key" if kind == ED25519 else "a witness has a key of its own type"
         raise Refused("bad_key", f"{path}: of type 0x{key.kind:02x}; {wanted}")
     if name is not None and key.name != name:
