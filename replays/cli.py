@@ -27,6 +27,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("dispute", "replays.commands.disputing:dispute", "Open, feed, replay, decide and close a dispute."),
     ("due", "replays.commands.due:due", "What is due next: every running clock; list, JSON or calendar file."),
     ("obligations", "replays.commands.obligations:obligations", "List what is owed, or where a contract stands on it."),
+    ("copy", "replays.commands.copy:copy", "Copy a ledger to another file or server, verified."),
     ("questions", "replays.commands.tables:questions", "List the questions and their parameters."),
     ("switches", "replays.commands.tables:switches", "List the switches of a reading, with values and reasons."),
     ("events", "replays.commands.tables:events", "List the event vocabulary."),

@@ -1,0 +1,51 @@
+"""`copy`: a ledger moved to another file or server, resumable, verified on both sides at the end."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command(
+    epilog="Example: service-ledger copy book.db 'postgresql://ledger@db.example.org/ledgers?schema=desk_1'. "
+    "Cut short, run it again: it goes on where it was."
+)
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy a ledger to another place, engine or server, with the same positions, bytes and root.
+
+    TO is made if need be; if it holds a beginning of FROM, copying goes on after it. From then on record into
+    one of the two only: a ledger that is written in two places is two ledgers.
+    """
+    from ledger.copying import copy as copy_ledger
+    from ledger.store import open_store
+    from ledger.tree import root_text
+
+    held = open_store(source, create=False, read_only=True)
+    try:
+        made = open_store(target, create=True)
+        try:
+            copied = copy_ledger(held, made, _Progress())
+        finally:
+            made.close()
+    finally:
+        held.close()
+    click.echo(f"{copied.size} entries, {copied.written} of them copied now, root {root_text(copied.root)}: verified")
+
+
+class _Progress:
+    """One line on stderr: rewritten in place for who looks, each tenth for a log."""
+
+    def __init__(self) -> None:
+        self.told = ("", -1)
+        self.looking = sys.stderr.isatty()
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        tenth = done * 10 // of
+        if self.looking:
+            click.echo(f"\rservice-ledger: {done} of {of} entries {stage}", err=True, nl=done == of)
+        elif (stage, tenth) != self.told:
+            click.echo(f"service-ledger: {done} of {of} entries {stage}", err=True)
+        self.told = (stage, tenth)
