@@ -33,6 +33,7 @@ SERVICE_EVENTS: frozenset[type[Event]] = frozenset(
     if kind.__name__.startswith(_SHARED_PREFIXES)
     or kind.__name__ in ("ServiceStarted", "ControlAttested", "TestsCompleted")
 )
+ORDINARY = frozenset(VOCABULARY.values()) - LEDGER_EVENTS - {ContractStarted, ServiceStarted}  # of an open contract
 
 
 def check_stream(draft: Draft, version: int, named_services: Callable[[], set[str]]) -> None:
@@ -41,6 +42,8 @@ def check_stream(draft: Draft, version: int, named_services: Callable[[], set[st
     A contract's stream opens with its `contract_started`; a service's with `service_started`, or once a
     contract names it.
     """
+    if version and type(draft.event) in ORDINARY and draft.stream.startswith("contract:"):
+        return
     owner, _, identity = draft.stream.partition(":")
     act = isinstance(draft.event, Corrected | Retracted)
     if owner == LEDGER_STREAM:

@@ -92,7 +92,8 @@ def check(event: Event, recorded_at: datetime) -> None:
         instant = getattr(event, name)
         if instant is None:
             continue
-        check_years(instant, kind, name)
+        if not YEARS[0] <= instant.year <= YEARS[1]:
+            check_years(instant, kind, name)
         if instant.microsecond:
             raise Refused("fraction_of_second", f"{_at(event, name)}: {instant.isoformat()}; round it first")
         if instant > limit and name not in PLANS:
@@ -142,13 +143,16 @@ def _check_interval(event: Event, earlier: str, later: str, strictly: bool) -> N
 
 def _check_text(event: Event, name: str) -> None:
     text = getattr(event, name)
-    for part in (text,) if isinstance(text, str) else text or ():
-        if not isinstance(part, str):
-            continue
+    if text is None:
+        return
+    free = name in FREE[type(event)]
+    for part in (text,) if type(text) is str else text:
+        if type(part) is not str or (not free and part.isprintable() and "@" not in part):
+            continue  # most ids: nothing in them can be wrong
         if CONTROL.search(part):
             raise Refused("bad_id", f"{_at(event, name)} holds a control character")
         if len(part) >= 5:
-            check_personal(part, _at(event, name), PERSONAL if name in FREE[type(event)] else EMAIL)
+            check_personal(part, _at(event, name), PERSONAL if free else EMAIL)
 
 
 def check_personal(text: str, where: str, patterns: Patterns = PERSONAL) -> None:

@@ -42,6 +42,7 @@ class Fact(Struct, frozen=True, kw_only=True):
     recorded_by: str
 
 
+ACTS = (Corrected, Retracted)
 Known = tuple[int, Entry, datetime]  # position, entry, the moment it counts as known
 
 

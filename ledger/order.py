@@ -136,9 +136,12 @@ def thing_of(event: Event) -> ThingKey | None:
     step = STEPS.get(type(event))
     if step is None:
         return None
-    if not step.id_field:
+    field = step.id_field
+    if not field:
         return (step.noun, "")
-    return (step.noun, "/".join(getattr(event, name) for name in step.id_field.split("+")))
+    if "+" not in field:
+        return (step.noun, getattr(event, field))
+    return (step.noun, "/".join([getattr(event, name) for name in field.split("+")]))
 
 
 def group_of(event: Event) -> ThingKey | None:
@@ -149,11 +152,10 @@ def group_of(event: Event) -> ThingKey | None:
 
 def take(event: Event, things: dict[ThingKey, Thing]) -> None:
     """Fold one event into what the stream knows, or raise `Refused` and change nothing."""
-    step = STEPS.get(type(event))
-    if step is None:
-        return
     key = thing_of(event)
-    assert key is not None
+    if key is None:
+        return
+    step = STEPS[type(event)]
     thing = things.get(key) or Thing()
     _check_step(step, event, key, thing)
     special = SPECIAL.get(step.type)

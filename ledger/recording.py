@@ -21,7 +21,7 @@ from ledger.belonging import LEDGER_STREAM, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
 from ledger.codec import Entry, Unread, decode_entry, encode_entry, payload_of, salts, topic_of
-from ledger.corrections import Known, check_identity, known_as_recorded, replacement, resolve_target, withdrawn
+from ledger.corrections import ACTS, Known, check_identity, known_as_recorded, replacement, resolve_target, withdrawn
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
@@ -37,13 +37,12 @@ from ledger.events import (
 )
 from ledger.order import ThingKey
 from ledger.published import check_booklet, check_not_last
-from ledger.references import CONTRACT, check_references, named_by
+from ledger.references import CONTRACT, NAMING, check_references, named_by
 from ledger.store import NewRow, Row, Store, Transaction
 from ledger.streams import Key, StreamState, folded, replace_group, without_collector
 
 LONGEST_ID = 128  # of an event, as a target may name it
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
-Outcome = Literal["recorded", "already_recorded"]
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -53,7 +52,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     stream: str
     version: int
     recorded_at: datetime
-    outcome: Outcome
+    outcome: Literal["recorded", "already_recorded"]
 
 
 class Recording:
@@ -162,10 +161,11 @@ class _Batch:
         if draft.attested_at is not None and draft.attested_at > self.recorded_at + SKEW:
             raise Refused("occurred_after_recorded", f"attestedat {draft.attested_at.isoformat()} lies ahead")
         check(event, self.recorded_at)
-        if isinstance(event, Corrected | Retracted):
+        if isinstance(event, ACTS):
             event = self._act(draft, event, stream)
         else:
-            self._check_names(event, stream)
+            if type(event) in NAMING:
+                self._check_names(event, stream)
             group = order.group_of(event)
             if group is not None:
                 self._refold(stream, group)

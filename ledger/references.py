@@ -26,6 +26,7 @@ NAMES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("legal_hold_placed", "dispute", ("dispute",)),
 )
 _FIELDS = {VOCABULARY[kind]: (field, nouns) for kind, field, nouns in NAMES}
+NAMING = frozenset(_FIELDS) | {VOCABULARY["contract_started"], VOCABULARY["contract_scope_changed"]}  # and booklets
 _NEVER_SHARED = frozenset({"statement", "dispute"})  # a service has none
 
 
