@@ -71,6 +71,8 @@ def first_provable(history: History, since: Instant, broken: Callable[[History],
 
     `since` is the breach's own instant or deadline: nothing is provable before it.
     """
+    if since <= history.now and _shown(history.as_known(moment(since)), broken):
+        return since  # mostly so, and spares looking for what was learnt after it
     learnt = {since, *(known_at for known_at in _moments(history) if known_at > since)}
     upto = max(learnt) if history.known_at is None else max(since, ceil_seconds(history.known_at))
     return earliest(lambda known_at: _shown(history.as_known(moment(known_at)), broken), learnt, upto)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ledger
 from ledger.history import History
 from projections.billing import billing_dates, breaches, data_pack, usage_overruns
 from projections.frame import Frames
@@ -128,6 +130,15 @@ def test_a_change_of_users_counts_from_its_instant() -> None:
     told = history(("2025-09-01T08:00:00Z", "contract_started", {**CONTRACT, "data_pack_quantity": 400}), change)
     at_once, before = at("2026-03-01T00:00:00Z"), at("2026-02-28T23:59:59Z")
     assert [data_pack(told, Frames(told), when).result["main"] for when in (before, at_once)] == [400, 500]
+
+
+def test_in_arrears_an_invoice_falls_due_after_its_period(tmp_path: Path) -> None:
+    shipped = (Path(ledger.__file__).parent / "booklets" / "cegid-expert.toml").read_text()
+    booklet = tmp_path / "arrears.toml"
+    booklet.write_text(shipped.replace("in_advance = true", "in_advance = false"))
+    told = history(STARTED, codes("2025-11-30T12:00:00Z"), booklet=str(booklet))
+    assert dates(told, 3) == ["2026-02-28", "2026-05-30", "2026-08-30"]
+    assert dates(told, 2, billing_quarter="civil") == ["2026-01-01", "2026-04-01"]
 
 
 def test_a_booklet_that_bills_nothing_gives_null() -> None:

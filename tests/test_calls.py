@@ -162,3 +162,15 @@ def test_other_plans_promise_no_priority_and_other_lines_do_not_meet(contract: A
         answered("N", "2026-03-02T10:02:00+01:00"),
     ]
     assert violations(history(contract, *calls)) == violations(history(PRIVATE, *calls)) == []
+
+
+def test_one_call_surely_passed_over_leaves_nothing_to_contest() -> None:
+    told = history(
+        PRIVATE,
+        received("P", "2026-03-02T10:00:00+01:00", True),
+        received("Q", "2026-03-02T10:00:00+01:00", True),
+        received("N", "2026-03-02T10:01:00+01:00"),
+        answered("N", "2026-03-02T10:02:00+01:00"),
+        answered("Q", "2026-03-02T10:03:00+01:00"),
+    )
+    assert violations(told) == [("N", "priority_passed_over", ["P", "Q"], False)]

@@ -129,3 +129,9 @@ def test_a_percentile_occurred_and_enough_figures_do_not_exceed_it(waited: list[
     share = Fraction(sum(w <= found for w in waited), len(waited))
     below = [w for w in waited if w < found]
     assert share >= Fraction(percentile, 100) > Fraction(len(below), len(waited))
+
+
+def test_a_request_answered_in_the_second_it_was_taken_back_was_answered() -> None:
+    withdrawn = ("2026-03-02T12:00:00Z", "support_request_withdrawn", {"request": "B", "at": "2026-03-02T12:00:00Z"})
+    assert march(history(STARTED, *request("B", "2026-03-02T09:00:00Z", "2026-03-02T12:00:00Z"), withdrawn))["met"] == 1
+    assert march(history(STARTED, *request("B", "2026-03-02T09:00:00Z", "2026-03-02T12:00:01Z"), withdrawn))["met"] == 0

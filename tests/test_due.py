@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import ledger
 from ledger.history import History
 from projections.due import CLOCKS, OBLIGATION, WHAT, due
 from projections.frame import Frames
@@ -121,6 +122,28 @@ def test_an_invoice_is_due_on_its_day_until_it_is_issued() -> None:
     assert ends(told, only="invoice") == [("2026-03-09T23:00:00Z", "issue_invoice", "2026-03-10")]
     assert ends(told, "2026-03-09T23:00:00Z", only="invoice") == [("2026-03-09T23:00:00Z", "issue_invoice", "2026-03-10")]
     assert ends(told, "2026-03-10T08:00:01Z", only="invoice") == []
+
+
+def test_an_invoice_issued_ahead_for_its_period_is_due_no_more() -> None:
+    codes = ("2025-09-10T08:00:00Z", "access_codes_communicated", {"at": "2025-09-10T08:00:00Z"})
+    ahead = ("2026-02-20T08:00:00Z", "invoice_issued", {"invoice": "F3", "at": "2026-02-20T08:00:00Z", "period_first": "2026-03-10"})
+    assert ends(history(STARTED, codes, ahead), only="invoice") == []
+
+
+def test_a_statement_may_be_contested_and_a_contest_is_to_be_answered_where_the_booklet_says_by_when(tmp_path: Path) -> None:
+    shipped = (Path(ledger.__file__).parent / "booklets" / "cegid-expert.toml").read_text()
+    booklet = tmp_path / "statements.toml"
+    booklet.write_text(shipped + '\n[statements]\narticle = "6"\ncontest_days = 10\nanswer_days = 5\n')
+    said = {"month": "2026-02", "known_at": "2026-03-01T08:00:00Z", "position": 9, "reading": {}, "figures": {}}
+    issued = ("2026-03-01T08:00:00Z", "availability_statement_issued", {"statement": "S1", **said})
+    contest = ("2026-03-03T08:00:00Z", "statement_contested", {"statement": "S1", "reason": "an outage is missing"})
+    again = ("2026-03-05T08:00:00Z", "availability_statement_issued", {"statement": "S2", "replaces": "S1", **said})
+    told = history(STARTED, issued, contest, again, booklet=str(booklet))
+    assert ends(told, only="_statement") == [("2026-03-11T23:00:00Z", "contest_statement", "S1")]
+    assert ends(told, "2026-03-04T00:00:00Z", only="answer") == [("2026-03-08T23:00:00Z", "answer_contest", "S1")]
+    assert ends(told, "2026-03-06T00:00:00Z", only="answer") == []
+    assert ends(told, "2026-03-06T00:00:00Z", only="_statement") == [("2026-03-15T23:00:00Z", "contest_statement", "S2")]
+    assert ends(history(STARTED, issued), only="_statement") == []
 
 
 def test_the_window_holds_both_its_ends_and_is_in_order() -> None:

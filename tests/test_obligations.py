@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,9 @@ def test_only_what_was_put_to_the_test_is_kept() -> None:
     assert states(history(STARTED, known_at=APRIL))["A10.2a"] == "nothing_to_judge"
     assert states(history(STARTED, rolled("2026-02-28"), known_at=APRIL))["A10.2a"] == "nothing_to_judge"
     assert states(history(STARTED, rolled("2026-03-01"), known_at=APRIL))["A10.2a"] == "kept"
+    for instant, state in (("2026-02-28T23:00:00Z", "kept"), ("2026-02-28T22:59:59Z", "nothing_to_judge"), ("2026-03-31T22:00:00Z", "nothing_to_judge")):
+        edge = (instant, "update_rolled_out", {"update": "U", "at": instant, "kind": "corrective_patch"})
+        assert states(history(STARTED, edge, known_at=APRIL))["A10.2a"] == state
 
 
 def test_an_option_that_is_not_in_force_is_not_judged() -> None:
@@ -152,6 +156,16 @@ def test_only_contested_breaches_leave_an_obligation_contested() -> None:
     roll = ("2026-03-05T10:00:00Z", "update_rolled_out", {"update": "U", "at": "2026-03-05T10:00:00Z", "kind": "version"})
     with_recette = ("2025-09-01T08:00:00Z", "contract_started", {**CONTRACT, "options": ["recette", "personalised_update"]})
     assert states(history(with_recette, roll, known_at=APRIL))["A10.4"] == "contested"
+
+
+def test_one_breach_nobody_contests_is_enough() -> None:
+    from projections.obligations import _state
+
+    told = history(STARTED, known_at=APRIL)
+    rows = [{"contested": True}, {"contested": False}]
+    month = (date(2026, 3, 1), date(2026, 3, 31))
+    found = [_state(told, Frames(told), BY_ID["A10.4"], month, some, at(MARCH)) for some in (rows, rows[:1], rows[1:])]
+    assert found == ["broken", "contested", "broken"]
 
 
 def test_the_share_of_requests_is_judged_over_the_support_year() -> None:
