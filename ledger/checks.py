@@ -143,7 +143,7 @@ def _check_interval(event: Event, earlier: str, later: str, strictly: bool) -> N
 
 def _check_text(event: Event, name: str) -> None:
     text = getattr(event, name)
-    if text is None:
+    if text is None or type(text) is int:  # a correction names its target by id or position
         return
     free = name in FREE[type(event)]
     for part in (text,) if type(text) is str else text:
