@@ -1,0 +1,196 @@
+"""Ratios of the evidence: hashing, appending with the tree, receipts as a ledger grows, and what a verifier pays.
+
+Run `python tests/benchmarks/bench_evidence.py` (up to a million entries), `--ten` (ten million), or `--quick`.
+Times of a shared machine mean little; each line is a ratio to a peer in the same run, with the goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from ledger import heads, merkle, open_ledger, tree
+from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.keys import make_key, origin_of, read_key
+from ledger.notes import signer_from_seed
+from ledger.proofs import verify_receipt
+from ledger.publishing import publish
+from ledger.store import NewRow, Store, open_store
+
+STATE_BYTES = 400  # about what an entry is
+BATCH = 10_000
+KEY = signer_from_seed("bench/log", b"k" * 32)
+
+
+def timed(action: Callable[[], Any]) -> float:
+    gc.collect()
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def line(what: str, ratio: float, goal: str, note: str = "") -> None:
+    sys.stdout.write(f"{what:<62} {ratio:>8.2f} x   goal {goal:<8} {note}\n")
+
+
+def states(first: int, count: int) -> list[bytes]:
+    return [
+        b'{"stream":"contract:C1","version":%d,"pad":"' % n + b"x" * (STATE_BYTES - 48) + b'"}'
+        for n in range(first, first + count)
+    ]
+
+
+def append(store: Store, first: int, count: int, *, with_tree: bool) -> None:
+    """Rows straight into the store: what the tree adds is seen best where nothing else is paid."""
+    for start in range(first, first + count, BATCH):
+        given = states(start, min(BATCH, first + count - start))
+        with store.write() as transaction:
+            at = transaction.insert(
+                [NewRow("contract:C1", start + n, "outage_started", s) for n, s in enumerate(given)]
+            )
+            if with_tree:
+                tree.extend(transaction, at, given)
+
+
+@contextmanager
+def store_at(path: Path) -> Iterator[Store]:
+    store = open_store(str(path), create=True)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def hashing(count: int) -> None:
+    given = states(1, count)
+    raw = timed(lambda: [sha256(state).digest() for state in given])
+    leaf = timed(lambda: merkle.leaf_hashes(given))
+    leaves = merkle.leaf_hashes(given)
+    grown = timed(lambda: merkle.Frontier().append(leaves))
+    line(
+        "leaf hashes / bare SHA-256 of the same bytes",
+        raw / leaf,
+        ">= 0.7",
+        f"{count / leaf / 1e6:.2f} M a second here",
+    )
+    line(
+        "leaf hashes and tree / bare SHA-256",
+        raw / (leaf + grown),
+        ">= 0.3",
+        f"{count / (leaf + grown) / 1e6:.2f} M a second here",
+    )
+
+
+def appending(folder: Path, count: int) -> None:
+    """In turns, so that a disk that slows down slows both."""
+    spent = {True: 0.0, False: 0.0}
+    step = count // 4
+    with store_at(folder / "with.db") as with_tree, store_at(folder / "without.db") as without:
+        for first in range(1, count, step):
+            spent[False] += timed(lambda first=first: append(without, first, step, with_tree=False))
+            spent[True] += timed(lambda first=first: append(with_tree, first, step, with_tree=True))
+    line(
+        "append with the tree / append without",
+        spent[False] / spent[True],
+        ">= 0.5",
+        f"{count} entries, {BATCH} a batch",
+    )
+
+
+def receipts(folder: Path, sizes: list[int]) -> None:
+    first_cost = 0.0
+    with store_at(folder / "grown.db") as store:
+        size = 0
+        for wanted in sizes:
+            append(store, size + 1, wanted - size, with_tree=True)
+            size = wanted
+            head = sign_checkpoint(Checkpoint(KEY.name, size, tree.root_at(store, size)), KEY)
+            positions = [1 + n * (size - 1) // 199 for n in range(200)]
+            heads.receipt(store, 1, head)
+            made = [timed_once(lambda p=p, head=head: heads.receipt(store, p, head)) for p in positions]
+            cost = statistics.median(made)
+            first_cost = first_cost or cost
+            line(f"a receipt at {size:,} entries / at {sizes[0]:,}", cost / first_cost, "< 3",
+                 f"median {cost * 1e3:.2f} ms, p95 {sorted(made)[-10] * 1e3:.2f} ms here (goal < 2 ms)")  # fmt: skip
+        checking(store, size, head, cost)
+        reading_again(store, size)
+
+
+def timed_once(action: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def checking(store: Store, size: int, head: bytes, cost: float) -> None:
+    row = store.read_at(size // 3)
+    assert row is not None
+    receipt = heads.receipt(store, size // 3, head)
+    signature = statistics.median([timed_once(lambda: heads.open_checkpoint(head, [KEY.verifier])) for _ in range(50)])
+    checked = statistics.median(
+        [timed_once(lambda: verify_receipt(row.state, receipt, KEY.verifier)) for _ in range(50)]
+    )
+    line(
+        "checking a receipt / checking its signature alone", checked / signature, "< 3", f"{checked * 1e3:.2f} ms here"
+    )
+    line("checking a receipt / making it", checked / cost, "< 1")
+
+
+def reading_again(store: Store, size: int) -> None:
+    def read() -> None:
+        for start in range(1, size + 1, heads.PAGE):
+            store.read(start, heads.PAGE)
+
+    again = timed(lambda: heads.present_head(store, KEY.name, size))
+    bare = timed(read)
+    line(
+        "reading every byte again before signing / reading alone",
+        again / bare,
+        "< 6",
+        f"{size / again / 1e6:.2f} M a second here",
+    )
+
+
+def publishing(folder: Path, count: int) -> None:
+    with open_ledger(str(folder / "published.db"), origin=KEY.name) as book:
+        made = make_key(book, folder / "k")
+        assert made.name == origin_of(book.store)
+        before = book.position
+        rows = states(1, count)
+        with book.store.write() as transaction:
+            transaction.insert([NewRow("contract:C1", n, "outage_started", s) for n, s in enumerate(rows, 1)])
+            tree.extend(transaction, before + 1, rows)
+        key = read_key(folder / "k")
+        head = sign_checkpoint(heads.present_head(book.store, key.name, book.position), key)
+        first = timed(lambda: publish(book, folder / "www", head))
+        again = timed(lambda: publish(book, folder / "www", head))
+    line("publishing again without growth / publishing first", again / first, "< 0.2", f"{count} entries")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--ten", action="store_true")
+    options = parser.parse_args()
+    sizes = [1_000, 20_000] if options.quick else [10_000, 100_000, 1_000_000, *([10_000_000] if options.ten else [])]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        hashing(min(200_000, sizes[-1]))
+        appending(folder, min(200_000, sizes[-1]))
+        publishing(folder, min(50_000, sizes[-1]))
+        receipts(folder, sizes)
+
+
+if __name__ == "__main__":
+    main()
