@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ledger import open_ledger
-from ledger.checkpoint import open_checkpoint
+from ledger.checkpoint import open_checkpoint, parse_checkpoint, sign_checkpoint
+from ledger.keys import write_key
 from ledger.notes import parse_vkey
 from ledger.policy import accept, parse_policy
 from replays.cli import COMMANDS, run
@@ -206,6 +207,14 @@ def test_a_restored_copy_is_refused_with_its_own_code(shell: Shell, vkey: str) -
     shell.grow(1000, 1)
     shell("checkpoint --key k")
     assert shell.refused("checkpoint --key k --ledger older.db") == ("head_conflict", 6)
+
+
+def test_a_head_no_key_of_the_ledger_signed_is_no_head_though_its_root_is_right(shell: Shell, vkey: str) -> None:
+    head = parse_checkpoint(shell("checkpoint --key k").encode())
+    shell("checkpoint --key k -o head")
+    Path("forged").write_bytes(sign_checkpoint(head, write_key("s", head.origin)))
+    for line in ("receipt 1 --checkpoint forged", "prove --from forged --key k", "prove --from head --checkpoint forged", "publish www --checkpoint forged"):
+        assert shell.refused(line) == ("bad_note", 6), line
 
 
 def test_an_output_that_is_a_pipe_is_written_to_and_not_replaced(shell: Shell, vkey: str) -> None:
