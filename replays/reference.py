@@ -50,8 +50,16 @@ def switches_table() -> str:
     return "\n".join(rows)
 
 
+def obligations_table() -> str:
+    """Every obligation of the booklet as a Markdown table."""
+    from projections.obligations import obligations_table as made
+
+    return made()
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "questions": questions_table,
     "events": events_table,
     "switches": switches_table,
+    "obligations": obligations_table,
 }
