@@ -7,7 +7,7 @@ specification, and the same bytes of SVG from the same version of the drawing li
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ledger.errors import Refused
@@ -70,9 +70,7 @@ def svg(spec: Mapping[str, Any]) -> str:
     try:
         import vl_convert
     except ImportError:
-        raise Refused(
-            "missing_extra", "pictures need vl-convert-python: pip install service-ledger[reports]"
-        ) from None
+        raise Refused("missing_extra", "pictures need vl-convert-python: pip install service-ledger[reports]") from None
     drawn: str = vl_convert.vegalite_to_svg(json.dumps(spec), vl_version=VERSION, allowed_base_urls=[])
     return drawn
 
@@ -89,3 +87,16 @@ def _panel(values: list[dict[str, Any]], mark: Any, x: str, y: str, title: str, 
             "color": {"field": colour, "type": "nominal", "title": None},
         },
     }
+
+
+CHARTS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "requests_dashboard": requests_chart,
+    "articles_dashboard": articles_chart,
+}
+
+
+def picture(question: str, result: Mapping[str, Any]) -> str:
+    """The SVG of a question's result. Raises `Refused("bad_parameter")` for a question that has no picture."""
+    if question not in CHARTS:
+        raise Refused("bad_parameter", f"{question} has no picture; {' and '.join(CHARTS)} have")
+    return svg(CHARTS[question](result))

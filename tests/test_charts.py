@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,7 +18,6 @@ RESULT = {"2026-02": EMPTY, "2026-03": ROW}
 
 
 def drawn(spec: dict[str, Any]) -> str:
-    pytest.importorskip("vl_convert")
     return svg(spec)
 
 
@@ -56,3 +56,16 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     with pytest.raises(Refused) as refused:
         svg({})
     assert refused.value.code == "missing_extra"
+
+
+def test_a_picture_is_asked_for_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from replays.cli import run
+
+    ledger = str(tmp_path / "demo.db")
+    assert run(["demo", "--ledger", ledger, "--build-only"]) == 0
+    asked = ["ask", "requests_dashboard", "--ledger", ledger, "--contract", "C-2041", "--first", "2025-10", "--last", "2025-12"]
+    assert run([*asked, "--picture", str(tmp_path / "r.svg")]) == 0
+    assert (tmp_path / "r.svg").read_text().startswith("<svg")
+    assert run([*asked, "--picture", str(tmp_path / "no" / "r.svg")]) == 2
+    assert run(["ask", "updates", "--ledger", ledger, "--contract", "C-2041", "--picture", "x.svg"]) == 5
+    assert "has no picture" in capsys.readouterr().err

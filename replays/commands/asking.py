@@ -71,6 +71,7 @@ def _command(question: Question) -> click.Command:
     @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
     @knowledge_options
     @json_option
+    @click.option("--picture", metavar="FILE", help="Write an SVG of the result (dashboards).")
     @click.option("--explain", is_flag=True, help="Show the workings and the entries it rests on.")
     def answer(
         url: str,
@@ -79,6 +80,7 @@ def _command(question: Question) -> click.Command:
         position: int | None,
         readings: tuple[str, ...],
         as_json: bool,
+        picture: str | None,
         explain: bool,
         **params: Any,
     ) -> None:
@@ -94,6 +96,10 @@ def _command(question: Question) -> click.Command:
                 reading=switches_of(readings),
                 **params,
             )
+            if picture is not None:
+                from replays import charts
+
+                _write(picture, charts.picture(question.name, found.result))
             if as_json:
                 click.echo(found.to_json().encode())
                 return
@@ -110,6 +116,17 @@ def _command(question: Question) -> click.Command:
     )(answer)
     command.params[1:1] = question_options(question)
     return command
+
+
+def _write(path: str, text: str) -> None:
+    from pathlib import Path
+
+    from ledger.errors import Refused
+
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused("no_file", f"{path}: {error.strerror or error}") from error
 
 
 def only_contract(book: Any) -> str:
