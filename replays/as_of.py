@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from ledger.codec import Entry, topic_of
+from ledger.errors import Refused
 from ledger.history import History
 from projections.asking import Answer, answer_from
 from projections.frame import Frames
@@ -52,12 +53,21 @@ class Comparison(Struct, frozen=True, kw_only=True):
 def compare(
     first: History, second: History, asked: Question, values: Mapping[str, Any], switches: Mapping[str, str]
 ) -> Comparison:
-    """The walk from the answer of `first` to that of `second`, a later knowledge of the same contract."""
+    """The walk from the answer of `first` to that of `second`, a later knowledge of the same contract.
+
+    Raises `Refused("bad_parameter")` when the second moment knows less than the first, and what asking at
+    either moment raises.
+    """
 
     def result(history: History) -> Leaves:
-        return leaves(asked.function()(history, Frames(history, switches), **values).result)
+        try:
+            return leaves(asked.function()(history, Frames(history, switches), **values).result)
+        except Refused as refused:  # on the way: what the question names is not known with so little
+            return {"refused": refused.code}
 
-    learnt = sorted(set(second.known_positions()) - set(first.known_positions()))
+    _check_later(first, second)
+    answers = [answer_from(history, asked, values, switches) for history in (first, second)]
+    learnt = _learnt(first, second)
     entries = _entries(second, learnt)
     before = result(first)
     start = result(second.unlearning(frozenset(learnt)))
@@ -74,14 +84,26 @@ def compare(
         at = reached
     after = result(second)
     return Comparison(
-        first=answer_from(first, asked, values, switches),
-        second=answer_from(second, asked, values, switches),
+        first=answers[0],
+        second=answers[1],
         difference=difference(before, after),
         steps=tuple(steps),
         entries_learnt=len(learnt),
         entries_without_effect=len(learnt) - sum(step.position is not None for step in steps),
         accounted=at == after,
     )
+
+
+def _check_later(first: History, second: History) -> None:
+    forgotten = set(first.known_positions()) - set(second.known_positions())
+    if second.now < first.now or forgotten:
+        raise Refused("bad_parameter", "the second moment must not be before the first; exchange the two")
+
+
+def _learnt(first: History, second: History) -> list[int]:
+    """What the second moment knows besides: of the frame only what is in use, as it counts as known from the start."""
+    framed = {p for fact in first.frame for p in fact.positions}
+    return sorted(set(second.known_positions()) - set(first.known_positions()) - framed)
 
 
 def _entries(history: History, positions: list[int]) -> dict[int, Entry]:
@@ -121,8 +143,12 @@ def leaves(value: Any, path: str = "") -> Leaves:
         return found
     if isinstance(value, list) and value and all(isinstance(inner, dict) for inner in value):
         found = {}
+        seen: dict[str, int] = {}
         for inner in value:
-            found.update(leaves(inner, f"{path}[{_row_name(inner)}]"))
+            name = _row_name(inner)
+            seen[name] = seen.get(name, 0) + 1
+            number = f" #{seen[name]}" if seen[name] > 1 else ""
+            found.update(leaves(inner, f"{path}[{name}{number}]"))
         return found
     return {path: value}
 

@@ -1,16 +1,18 @@
 """One question under many readings: which switch turns the verdict, and whether any reading keeps it.
 
 Each switch that bears on the question is flipped alone; then pairs; a switch that changed nothing in either
-is inert for these facts, and every combination of the others is tried (up to `MOST_COMBINATIONS`, and the
-outcome says so when there were more). The outcome has three values: kept under every reading tried, broken
-under every one, or contested, with the smallest sets of switches that turn it.
+taken to be inert for these facts, and every combination of the others is tried. Where all the combinations of
+all the switches are few (`MOST_COMBINATIONS`) they are tried instead, and nothing is taken on trust: `exhaustive`
+says whether it was so. The outcome has three values: kept under every reading tried, broken under every one, or
+contested, with the smallest sets of switches that turn it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import combinations, product
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +28,7 @@ from replays.as_of import Leaves, difference, leaves
 
 MOST_COMBINATIONS = 1024
 Verdict = Literal["kept", "broken", "not_judged"]
+Coverage = Literal["every", "live", "some"]
 Outcome = Literal["kept", "broken", "contested", "not_judged"]
 
 
@@ -45,7 +48,9 @@ class Sensitivity(Struct, frozen=True, kw_only=True):
     """How the verdict depends on the reading.
 
     `turning_sets` are the smallest sets of `switch=value` that turn the verdict (no subset of one turns it
-    alone). `exhaustive` is false when there were more combinations than are tried.
+    alone). `exhaustive`: every combination of every switch that bears on the question was tried. `coverage` says
+    what was: `every` combination, those of the `live` switches (the others changed nothing alone nor beside any
+    one other), or only `some`.
     """
 
     verdict: Verdict
@@ -55,6 +60,7 @@ class Sensitivity(Struct, frozen=True, kw_only=True):
     live: tuple[str, ...]
     readings_tried: int
     exhaustive: bool
+    coverage: Coverage
 
 
 def verdict(question: str, result: Any) -> Verdict:
@@ -99,7 +105,8 @@ def sensitivity(
     others = {s.name: [v for v in s.values if v != getattr(base, s.name)] for s in bearing}
     flips = tuple(_flip(s, v, run, start) for s in bearing for v in others[s.name])
     live = _live(bearing, others, run, start)
-    turning, exhaustive = _turning(live, others, run, start.verdict)
+    few = prod(len(s.values) for s in bearing) <= MOST_COMBINATIONS
+    turning, all_tried = _turning([s.name for s in bearing] if few else live, others, run, start.verdict)
     found = {outcome.verdict for outcome in run.kept.values()}
     first = start.verdict
     return Sensitivity(
@@ -109,7 +116,8 @@ def sensitivity(
         turning_sets=turning,
         live=tuple(live),
         readings_tried=len(run.kept),
-        exhaustive=exhaustive,
+        exhaustive=few,
+        coverage="every" if few else "live" if all_tried else "some",
     )
 
 
@@ -271,3 +279,13 @@ def read_readings(path: str) -> list[NamedReading]:
     if not found:
         raise Refused("bad_terms", f"{path}: names no reading")
     return found
+
+
+def all_readings(paths: Iterable[str]) -> list[NamedReading]:
+    """The readings of several files, in order. Raises `Refused("bad_terms")` when two of one name differ."""
+    found: dict[str, NamedReading] = {}
+    for path in paths:
+        for reading in read_readings(path):
+            if found.setdefault(reading.name, reading).switches != reading.switches:
+                raise Refused("bad_terms", f"{path}: [{reading.name}] contradicts another file's reading of that name")
+    return list(found.values())

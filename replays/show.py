@@ -101,13 +101,14 @@ def _moves(changes: Mapping[str, Any]) -> str:
 def sensitivity(found: Any) -> None:
     """How the verdict depends on the reading."""
     out = console()
-    words = {
-        "kept": "kept under every reading",
-        "broken": "broken under every reading",
-        "not_judged": "nothing to judge",
-    }
+    every = "every reading" if found.exhaustive else "every reading tried"
+    words = {"kept": f"kept under {every}", "broken": f"broken under {every}", "not_judged": "nothing to judge"}
     out.print(f"verdict: {found.verdict}; {words.get(found.outcome, 'contested')}", style="bold", markup=False)
-    tried = "every combination of the live switches" if found.exhaustive else "not every combination: too many"
+    tried = {
+        "every": "every combination",
+        "live": "every combination of the live switches; the others change nothing alone nor beside any one other",
+        "some": "not every combination: too many",
+    }[found.coverage]
     out.print(
         f"{found.readings_tried} readings tried ({tried}); live switches: {_cell(list(found.live))}", markup=False
     )

@@ -47,43 +47,42 @@ def _command(question: Question) -> click.Command:
 
 def _replay(book: Any, question: Question, contract: str, as_json: bool, options: dict[str, Any]) -> None:
     from ledger.errors import Refused
-    from ledger.readings import DEFAULT
-    from projections.questions import instant_of, read
+    from projections.questions import read
 
     known_at, position = options.pop("known_at"), options.pop("position")
     later, later_position = options.pop("later"), options.pop("later_position")
     sensitive, files = options.pop("sensitivity"), options.pop("files")
     switches = _switches_of(options.pop("readings"))
     values = read(question, options)
-    knowledge = DEFAULT.with_switches(switches).knowledge
-
-    def history(when: str | None, at: int | None) -> Any:
-        known = known_at_of(when, at)
-        moment = None if known is None else instant_of("--known-at", known)
-        return book.history(contract, known_at=moment, position=at, knowledge=knowledge)
-
-    if not (later or later_position or sensitive or files):
+    two = later is not None or later_position is not None
+    if not (two or sensitive or files):
         raise Refused(
             "missing_parameter", "say what to replay: --and-known-at, --and-position, --sensitivity or --under"
         )
-    first = history(known_at, position)
-    _say_future(book, first)
-    if later or later_position:
-        second = history(later, later_position)
-        _say_future(book, second)
-        _check_order(first, second)
-        _compare(first, second, question, values, switches, as_json)
+    first, root = _known(book, question, contract, known_at, position, switches, options)
+    if two:
+        second, later_root = _known(book, question, contract, later, later_position, switches, options)
+        _compare(first, second, (root, later_root), question, values, switches, as_json)
     if sensitive:
         _sensitivity(first, question, values, switches, as_json)
     if files:
-        _under(first, question, values, switches, files, as_json)
+        when = {"known_at": first.known_at, "position": position}
+        _under(book, contract, when, question, switches, options, files, as_json)
 
 
-def _check_order(first: Any, second: Any) -> None:
-    from ledger.errors import Refused
+def _known(
+    book: Any, question: Question, contract: str, when: str | None, position: int | None, switches: Any, params: Any
+) -> tuple[Any, str | None]:
+    """The history `ask` would answer by (the contract may have adopted `knowledge=attested`), and the tree's root."""
+    from projections.asking import ask
+    from projections.questions import instant_of
 
-    if (second.now, second.position) < (first.now, first.position):
-        raise Refused("bad_parameter", "the second moment must not be before the first; exchange the two")
+    known = known_at_of(when, position)
+    moment = None if known is None else instant_of("--known-at", known)
+    asked = ask(book, question.name, contract=contract, known_at=moment, position=position, reading=switches, **params)
+    found = book.history(contract, known_at=moment, position=position, knowledge=asked.reading["knowledge"])
+    _say_future(book, found)
+    return found, asked.root
 
 
 def _say_future(book: Any, history: Any) -> None:
@@ -95,13 +94,18 @@ def _say_future(book: Any, history: Any) -> None:
         )
 
 
-def _compare(first: Any, second: Any, question: Question, values: Any, switches: Any, as_json: bool) -> None:
+def _compare(
+    first: Any, second: Any, roots: Any, question: Question, values: Any, switches: Any, as_json: bool
+) -> None:
     import msgspec
+    from msgspec.structs import replace
 
     from replays import show
     from replays.as_of import compare
 
     found = compare(first, second, question, values, switches)
+    answers = [replace(answer, root=root) for answer, root in zip((found.first, found.second), roots, strict=True)]
+    found = replace(found, first=answers[0], second=answers[1])
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
@@ -121,15 +125,19 @@ def _sensitivity(history: Any, question: Question, values: Any, switches: Any, a
     show.sensitivity(found)
 
 
-def _under(history: Any, question: Question, values: Any, switches: Any, files: Any, as_json: bool) -> None:
+def _under(
+    book: Any, contract: str, when: Any, question: Question, switches: Any, params: Any, files: Any, as_json: bool
+) -> None:
     import msgspec
 
-    from projections.asking import answer_from
+    from projections.asking import ask
     from replays import show
-    from replays.readings import read_readings, verdict
+    from replays.readings import all_readings, verdict
 
-    named = [reading for path in files for reading in read_readings(path)]
-    answers = [(r, answer_from(history, question, values, {**switches, **r.switches})) for r in named]
+    answers = [
+        (r, ask(book, question.name, contract=contract, reading={**switches, **r.switches}, **when, **params))
+        for r in all_readings(files)
+    ]
     if as_json:
         click.echo(msgspec.json.encode([{"reading": r.name, "why": r.why, "answer": a} for r, a in answers]))
         return
