@@ -177,12 +177,12 @@ def receipt(store: Store, position: int, checkpoint: bytes) -> bytes:
     if last is None or row is None or last.position < head.size:
         raise Refused("head_conflict", f"that head speaks of {head.size} entries; the ledger does not hold so many")
     node = tree.node_of(store, head.size)
-    if merkle.frontier(head.size, node).root() != head.root:
-        raise Refused("head_conflict", f"that head's root over {head.size} entries is not this ledger's")
     path = merkle.inclusion_proof(position - 1, head.size, node)
     try:
         merkle.verify_inclusion(position - 1, head.size, leaf_hash(row.state), path, head.root)
-    except Refused:
+    except Refused:  # only now the whole root is worth its cost: it tells whose fault this is
+        if merkle.frontier(head.size, node).root() != head.root:
+            raise Refused("head_conflict", f"that head's root over {head.size} entries is not this ledger's") from None
         raise Refused(
             "damaged_ledger", f"the entry at position {position} is not the one the tree was built over"
         ) from None
