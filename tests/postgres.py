@@ -78,6 +78,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = folder / "data"
+        self.killed = False  # then its process may stay as a zombie, which still seems to run
 
     @property
     def url(self) -> str:
@@ -101,14 +102,25 @@ class Server:
         """Kills the postmaster and every process of its own at once, as a power loss would."""
         postmaster = self.pid()
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        self.killed = True
         for pid in (postmaster, *map(int, children)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Removes its folder, and the shared memory it left behind if it was killed."""
+        with suppress(OSError, IndexError, ValueError):
+            shared = (self.data / "postmaster.pid").read_text().split("\n")[6].split()[1]
+            if self.killed and shutil.which("ipcrm"):
+                subprocess.run(["ipcrm", "-m", shared], capture_output=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def pid(self) -> int:
         return int((self.data / "postmaster.pid").read_text().split("\n")[0])
 
     def is_running(self) -> bool:
+        if self.killed or not (self.data / "postmaster.pid").exists():
+            return False
         command = [binaries() / "pg_ctl", "-D", self.data, "status"]
         return not subprocess.run(command, user=server_user(), cwd="/", capture_output=True).returncode
 
@@ -124,10 +136,10 @@ def started(*settings: str) -> Iterator[Server]:
         yield server
     finally:
         try:
-            if (server.data / "postmaster.pid").exists() and server.is_running():
+            if server.is_running():
                 server.stop("immediate")
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            server.forget()
 
 
 @contextmanager
