@@ -105,6 +105,8 @@ def test_an_id_means_the_last_entry_of_that_id_before() -> None:
     same = {10: "x", 12: "x"}
     known = stream(started(0), retracted("x"), started(3, "O2"), ids=same)
     assert minutes(standing(known)) == [3]
+    twice = stream(started(0), started(3, "O2"), retracted("x"), ids={10: "x", 11: "x"})
+    assert minutes(standing(twice)) == [0]
 
 
 def test_a_correction_known_before_its_target_waits_for_it() -> None:
@@ -147,6 +149,9 @@ def test_a_correction_may_not_speak_of_another_thing() -> None:
     assert isinstance(one, BackupFailed)
     with pytest.raises(Refused, match="changed_identity"):
         check_identity(one, other)
+    ticked = {"at": "2026-03-03T00:00:00Z"}  # no step orders ticks, and a dossier is a dossier all the same
+    with pytest.raises(Refused, match="changed_identity"):
+        check_identity(*(event_of("dossier_ticked", {"dossier": d, **ticked}) for d in ("D1", "D2")))
     rolled = {"update": "U1", "at": "2026-03-03T00:00:00Z"}
     with pytest.raises(Refused, match="changed_identity"):  # a roll-out is one thing in each environment
         check_identity(event_of("update_rolled_out", rolled), event_of("update_rolled_out", {**rolled, "environment": "recette"}))

@@ -125,6 +125,7 @@ def test_facts_by_type_come_in_the_order_of_positions_whatever_the_order_of_the_
         assert [f.position for f in found.of(*wanted)] == [f.position for f in found.own(*wanted)] == [11, 12, 13]
     assert found.of(BlockingStarted) == []
     assert positions_of(found.of(OutageEnded), found.of(OutageStarted)) == (11, 12, 13)
+    assert found.last_known_at == at("2026-03-03T11:00:00Z")
 
 
 def test_a_history_can_unlearn_entries_and_what_it_unlearnt_stays_so() -> None:
@@ -169,6 +170,8 @@ def test_the_facts_of_a_service_come_with_the_contract_s_and_rules_ask_whether_t
     found = history(STARTED, ASSIGNED, on_service("2026-03-03T09:10:00Z", "S-O1", "2026-03-03T09:00:00Z"), LEFT,
                     on_service("2026-04-01T00:00:00Z", "S-O2", "2026-04-01T00:00:00Z"))  # fmt: skip
     assert [f.position for f in found.facts] == [10, 11, 12, 13, 14]
+    mixed = history(STARTED, ASSIGNED, on_service("2026-03-03T09:10:00Z", "S-O1", "2026-03-03T09:00:00Z"), STOP)
+    assert [f.position for f in mixed.of(OutageStarted)] == [12, 13]
     counted = {f.event.outage: found.counts(f, at(f.event.at.isoformat())) for f in found.of(OutageStarted)}
     assert counted == {"S-O1": True, "S-O2": False}
 
@@ -250,6 +253,17 @@ def test_scope_changes_hold_in_the_order_they_take_effect_and_not_as_recorded() 
     users = [found.scope_at(at(t)).users for t in ("2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z")]
     assert users == [400, 350, 500]
     assert found.scope_at(at("2026-03-01T00:00:00Z")).plan == "private"
+    assert found.scope_at(at("2026-03-01T00:00:00Z")).data_pack_quantity is None
+
+
+def test_a_scope_change_says_only_what_it_names() -> None:
+    found = history(
+        (STARTED[0], "contract_started", {**CONTRACT, "data_pack_quantity": 7}),
+        change("2026-01-01T00:00:00Z", "contract_scope_changed", "2026-02-01T00:00:00Z", single_tenant=False),
+        change("2026-01-01T00:00:00Z", "contract_scope_changed", "2026-03-01T00:00:00Z", data_pack_quantity=9),
+    )
+    told = [found.scope_at(at(t)) for t in ("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")]
+    assert [(s.single_tenant, s.data_pack_quantity, s.users) for s in told] == [(False, 7, 400), (False, 9, 400)]
 
 
 def test_readings_adopted_hold_from_their_instant_oldest_first() -> None:
