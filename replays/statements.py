@@ -8,7 +8,7 @@ figures, `restatement_needed` stands beside it until another statement replaces 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -21,12 +21,13 @@ from ledger.events import AvailabilityStatementIssued, StatementContested
 from ledger.history import History
 from ledger.readings import DEFAULT
 from ledger.recording import Receipt
-from ledger.spans import seconds
+from ledger.spans import moment, seconds
 from ledger.workdays import end_of_days_after
 from projections.asking import Answer, ask
-from projections.finding import text
+from projections.finding import ceil_seconds, text
 from projections.frame import Frames
 from projections.questions import question
+from projections.tally import month_of
 
 FIGURES = (
     "prt_minutes",
@@ -51,6 +52,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     issued_at: str
     known_at: str
     position: int
+    reading: dict[str, str]
     figures: dict[str, Any]
     figures_now: dict[str, Any]
     restatement_needed: bool
@@ -82,7 +84,7 @@ def issue(
     issued with other figures), and what `ask` raises.
     """
     switches = dict(reading or {})
-    known_at = known_at.astimezone(UTC).replace(microsecond=0)  # facts, statements too, are kept to the second
+    known_at = moment(ceil_seconds(known_at))  # kept to the second; the position says the rest
     answer = ask(book, "availability", contract=contract, known_at=known_at, reading=switches, month=month)
     if replaces is not None and replaces not in {f.event.statement for f in _issued(book.history(contract))}:
         raise Refused("unknown_statement", f"no statement {replaces!r} is recorded for {contract}")
@@ -141,9 +143,22 @@ def _issued(history: History) -> list[Fact]:
     return history.of(AvailabilityStatementIssued)
 
 
+def _by_knowledge(history: History, switches: Mapping[str, str], month: str) -> History:
+    """The history as the statement's reading counts what is known: by the ledger's clock or its sources'."""
+    asked = month_of(history, Frames(history, switches), month)[0].reading.knowledge
+    if asked == history.knowledge:
+        return history
+    return History(
+        history.contract, history.streams, known_at=history.known_at, position=history.position, now=history.now,
+        knowledge=asked, without=history.without,
+    )  # fmt: skip
+
+
 def _standing(fact: Fact, history: History, replaced: Mapping[str, str], contests: list[Fact]) -> Standing:
     said = fact.event
-    frames = Frames(history, {k: v for k, v in said.reading.items() if k in DEFAULT.as_dict()})
+    switches = {k: v for k, v in said.reading.items() if k in DEFAULT.as_dict()}
+    history = _by_knowledge(history, switches, said.month)
+    frames = Frames(history, switches)
     result = question("availability").function()(history, frames, month=said.month).result
     now = {name: result[name] for name in said.figures if name in result}
     mine = [c for c in contests if c.event.statement == said.statement]
@@ -159,6 +174,7 @@ def _standing(fact: Fact, history: History, replaced: Mapping[str, str], contest
         issued_at=text(seconds(fact.first_known_at)),
         known_at=text(seconds(said.known_at)),
         position=said.position,
+        reading=switches,
         figures=dict(said.figures),
         figures_now=now,
         restatement_needed=now != dict(said.figures) and said.statement not in replaced,

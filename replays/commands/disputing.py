@@ -27,11 +27,14 @@ def _known(function: Any) -> Any:
 
 
 def _history(book: Any, contract: str | None, known_at: str | None) -> Any:
+    """What is known at the instant; now is the end of the second that runs, as for what is stated in it."""
+    from ledger.spans import moment
+    from projections.finding import ceil_seconds
     from projections.questions import instant_of
 
     known = known_at_of(known_at, None)
-    moment = None if known is None else instant_of("--known-at", known)
-    return book.history(contract or only_contract(book), known_at=moment)
+    known = None if known is None else moment(ceil_seconds(instant_of("--known-at", known)))
+    return book.history(contract or only_contract(book), known_at=known)
 
 
 @click.group(epilog="Example: service-ledger statement issue --contract C1 --month 2026-02 --id S-2026-02")
@@ -131,7 +134,7 @@ def explain_statement(name: str, url: str, contract: str | None, known_at: str |
             raise Refused("unknown_statement", f"no statement {name!r} is recorded of {later.contract}")
         earlier = book.history(later.contract, known_at=instant_of("known_at", said.known_at), position=said.position)
         asked = question("availability")
-        found = compare(earlier, later, asked, read(asked, {"month": said.month}), {})
+        found = compare(earlier, later, asked, read(asked, {"month": said.month}), said.reading)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -212,18 +215,27 @@ def replay_dispute(
 
     from ledger import open_ledger
     from ledger.events import DisputeReplayed
+    from ledger.spans import moment
+    from projections.asking import ask
+    from projections.finding import ceil_seconds
     from projections.questions import question
     from replays import disputes, show
 
-    with open_ledger(url, create=False, recorded_by=recorded_by) as book:
+    with open_ledger(url, create=False, read_only=not keep, recorded_by=recorded_by) as book:
         history = _history(book, contract, known_at)
         found = disputes.dispute(history, name)
-        answer = disputes.replayed(history, found, switches_of(readings))
-        if keep:
+        known = history.known_at or (book.clock() if keep else None)  # what is recorded can be asked again, to the byte
+        reading = switches_of(readings)
+        answer = ask(
+            book, found.question, contract=history.contract, reading=reading, **found.params,
+            known_at=None if known is None else moment(ceil_seconds(known)),
+            position=None if known is None else history.position,
+        )  # fmt: skip
+        if keep and known is not None:
             digest = sha256(answer.to_json().encode()).hexdigest()
             event = DisputeReplayed(
-                dispute=name, position=answer.position, answer_sha256=digest,
-                known_at=(history.known_at or book.clock()).replace(microsecond=0),
+                dispute=name, position=answer.position, answer_sha256=digest, known_at=moment(ceil_seconds(known)),
+                note=f"reading: {', '.join(readings)}" if readings else None,
             )  # fmt: skip
             book.record([event], subject=f"contract:{history.contract}")
         if as_json:
