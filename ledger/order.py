@@ -188,8 +188,8 @@ def _check_step(step: Step, event: Event, key: ThingKey, thing: Thing) -> None:
     at = getattr(event, step.at)
     if at is None or at > thing.began_at or (at == thing.began_at and not step.strictly):
         return
-    code = "not_after_start" if step.strictly else "before_start"
-    raise Refused(code, f"{step.type}: {at.isoformat()} is not after {thing.began_at.isoformat()}, where {name} began")
+    code, what = ("not_after_start", "not after") if step.strictly else ("before_start", "before")
+    raise Refused(code, f"{step.type}: {at.isoformat()} is {what} {thing.began_at.isoformat()}, where {name} began")
 
 
 # --- what a table of statuses cannot say ---
