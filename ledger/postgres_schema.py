@@ -57,6 +57,12 @@ MEANINGS: tuple[tuple[str, str, str], ...] = (
     ("", "store_failed", "the server or the way to it failed; what was acknowledged is kept"),
 )
 
+UNKNOWN_OUTCOME = (
+    "the connection broke while it committed, so whether it is kept is not known; "
+    "record the same events again: what was kept is found and not written twice"
+)
+NOT_REPLICATED = "the wait for the synchronous standby was cut short, so a failover may lose it; record it again"
+
 _as_row = cast(Callable[[Iterable[Any]], Row], partial(tuple.__new__, Row))
 
 

@@ -37,11 +37,6 @@ Failure = psycopg.Error
 DEFAULT_SCHEMA = "service_ledger"
 CONNECT_TIMEOUT_SECONDS = 10
 LONGEST_NAME_BYTES = 63  # of a schema; PostgreSQL cuts longer ones in silence
-UNKNOWN_OUTCOME = (
-    "the connection broke while it committed, so whether it is kept is not known; "
-    "record the same events again: what was kept is found and not written twice"
-)
-NOT_REPLICATED = "the wait for the synchronous standby was cut short, so a failover may lose it; record it again"
 
 
 def open_postgres(url: str, *, create: bool, read_only: bool, lock_timeout_seconds: float) -> PostgresStore:
@@ -191,8 +186,12 @@ class PostgresStore:
         """The library's recorder over the same table; imported when first asked for."""
         with self._recorder_lock:
             if self._recorder is None:
-                from ledger.postgres_recorder import LedgerDatastore, LedgerRecorder
-
+                try:
+                    from ledger.postgres_recorder import LedgerDatastore, LedgerRecorder
+                except ImportError as error:  # the library's pool is a part of psycopg one installs by name
+                    raise self._server.refused(
+                        "missing_extra", f"this needs the extra `service-ledger[postgres]` ({error})"
+                    ) from error
                 self._recorder = LedgerRecorder(LedgerDatastore(self._server))
             return self._recorder
 
@@ -305,12 +304,12 @@ class PostgresStore:
             if commit and done != "COMMIT":
                 raise self._server.refused("store_failed", f"the server answered {done} to COMMIT; nothing was written")
             if commit and self._warnings:
-                raise self._server.refused("store_failed", f"{NOT_REPLICATED} ({self._warnings[0]})")
+                raise self._server.refused("store_failed", f"{sql.NOT_REPLICATED} ({self._warnings[0]})")
         except psycopg.Error as error:
             unknown = self._writer.broken
             self._drop_writer()  # closing it rolls back
             if commit and unknown:
-                raise self._server.refused("store_failed", f"{UNKNOWN_OUTCOME} ({error})") from error
+                raise self._server.refused("store_failed", f"{sql.UNKNOWN_OUTCOME} ({error})") from error
             if commit:
                 raise self._server.told(error) from error
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -259,6 +260,18 @@ def test_processes_making_the_same_ledger_at_once_all_succeed(url: str) -> None:
     assert outputs(*(script(CREATOR, url) for _ in range(4))) == ["1\n"] * 4
 
 
+def waiting(store: PostgresStore, expected: int) -> bool:
+    """Whether, within a few seconds, that many writers stand in the ledger's queue."""
+    schema = store._server.schema
+    with meddling(shared_url(), schema) as raw:
+        for _ in range(500):
+            statement = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'advisory'"
+            if raw.execute(statement, (schema,)).fetchone() == (expected,):
+                return True
+            time.sleep(0.01)
+    return False
+
+
 def test_writers_are_served_in_the_order_they_came(url: str) -> None:
     stores = [opened(url) for _ in range(6)]
     served: list[int] = []
@@ -273,14 +286,7 @@ def test_writers_are_served_in_the_order_they_came(url: str) -> None:
         for number in range(1, 6):
             threads.append(threading.Thread(target=run, args=(number,)))
             threads[-1].start()
-            waiting = 0
-            with meddling(shared_url(), stores[0]._server.schema) as raw:
-                while waiting < number:
-                    found = raw.execute(
-                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'advisory'",
-                        (stores[0]._server.schema,),
-                    ).fetchone()
-                    waiting = found[0] if found else 0
+            assert waiting(stores[0], number)
     for thread in threads:
         thread.join()
     assert served == [1, 2, 3, 4, 5]
@@ -529,6 +535,15 @@ def test_a_session_that_may_only_read_says_so(url: str) -> None:
     store.close()
 
 
+def test_without_the_pool_the_ledger_is_used_and_the_recorder_says_what_to_install(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ledger.postgres_recorder", None)
+    assert append(store, 1) == 1
+    with pytest.raises(Refused, match=r"missing_extra: .*service-ledger\[postgres\]"):
+        store.subscribe()
+
+
 # --- what is no ledger ---
 
 
@@ -609,6 +624,13 @@ def test_an_entry_taken_out_is_missed_on_reading(store: PostgresStore, raw: psyc
     assert code_of(lambda: store.read(1, 1000)) == "damaged_ledger"
     assert code_of(lambda: store.read_stream("s")) == "damaged_ledger"
     assert [len(store.read(1, 99)), len(store.read(101, 1000))] == [99, 100], "the rest can be read"
+
+
+def test_a_hole_somebody_made_is_not_filled(store: PostgresStore, raw: psycopg.Connection[Any]) -> None:
+    append(store, 1, 200)
+    raw.execute(f"{OFF}; DELETE FROM stored_events WHERE position = 100; {ON}")
+    with pytest.raises(psycopg.IntegrityError, match="last of the ledger"):
+        raw.execute("INSERT INTO stored_events VALUES (100, 'new', 1, 't', ''), (202, 'new', 2, 't', '')")
 
 
 def test_entries_cut_off_the_end_are_missed_on_reading_and_on_writing(
