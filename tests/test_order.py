@@ -176,6 +176,7 @@ WALKS: tuple[tuple[str, list[Line], str | None], ...] = (
     ("support resumed as it is suspended", [("support_suspended", {**on("09:00:00"), "reason": "r"}), ("support_resumed", on("09:00:00"))], "not_after_start"),
     ("support suspended again before it resumed", [("support_suspended", {**on("09:00:00"), "reason": "r"}), ("support_resumed", on("10:00:00")), ("support_suspended", {**on("09:59:59"), "reason": "r"})], "before_start"),
     ("the line closed and open", [("support_line_closed", on("09:00:00")), ("support_line_opened", on("10:00:00")), ("support_line_closed", on("10:00:00"))], None),
+    ("the line open as it closes", [("support_line_closed", on("09:00:00")), ("support_line_opened", on("09:00:00"))], "not_after_start"),
     ("a call answered twice", [("call_received", {"call": "L1", **on("09:00:00")}), *[("call_answered", {"call": "L1", **on("09:01:00")})] * 2], "twice"),
     ("an anomaly corrected before it was qualified", [("fix_delivered", {"anomaly": "A1", **on("09:00:00")}), ("anomaly_qualified", {"anomaly": "A1", "criticality": 1, **on("10:00:00")})], None),
     ("an anomaly corrected twice", [*[("fix_delivered", {"anomaly": "A1", **on("09:00:00")})] * 2], "twice"),
@@ -258,6 +259,16 @@ def test_what_may_follow(why: str, lines: list[Line], code: str | None) -> None:
 def test_every_step_is_taken_in_some_walk() -> None:
     taken = {line[0] for _, lines, code in WALKS for line in (lines if code is None else lines[:-1])}
     assert {step.type for step in MUST_FOLLOW} - taken == set()
+
+
+ONCE = [step.type for step in MUST_FOLLOW if step.once]
+
+
+@pytest.mark.parametrize("kind", ONCE)
+def test_what_is_said_once_of_a_thing_is_refused_the_second_time(kind: str) -> None:
+    lines = next(ls if code is None else ls[:-1] for _, ls, code in WALKS if kind in [line[0] for line in (ls if code is None else ls[:-1])])
+    upto = max(n for n, line in enumerate(lines) if line[0] == kind)
+    assert code_of(*lines[: upto + 1], lines[upto]) == "twice"
 
 
 def test_the_table_names_what_the_vocabulary_has() -> None:
