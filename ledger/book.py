@@ -19,15 +19,14 @@ from ledger.codec import FORMAT_VERSION, Entry, decode_entries, decode_entry
 from ledger.errors import Refused
 from ledger.events import (
     AvailabilityStatementIssued,
-    CalendarPublished,
     ContractStarted,
     Corrected,
     Event,
     LedgerOpened,
     ServiceAssigned,
-    TermsVersionPublished,
 )
 from ledger.history import History
+from ledger.published import published_calendar, published_terms
 from ledger.recording import Receipt, Recording
 from ledger.spans import FOREVER, seconds
 from ledger.store import Store, open_store
@@ -157,27 +156,11 @@ class Ledger:
         since = datetime(1970, 1, 1, tzinfo=UTC)
         for name in self._booklets:
             booklet = load_booklet(name)
-            opened.append(
-                TermsVersionPublished(
-                    terms=booklet.id, version=booklet.version, effective_from=since, content=booklet.content
-                )
-            )
+            opened.append(published_terms(booklet, since))
             if booklet.calendar is not None and booklet.calendar not in calendars:
                 calendars.append(booklet.calendar)
         for calendar in calendars:
-            data = load_calendar(calendar)
-            opened.append(
-                CalendarPublished(
-                    calendar=data.id,
-                    version=data.version,
-                    zone=data.zone,
-                    effective_from=since,
-                    first=data.first,
-                    last=data.last,
-                    lists=data.lists,
-                    origin=data.source,
-                )
-            )
+            opened.append(published_calendar(load_calendar(calendar), since))
         return [exact(event) for event in opened]
 
     # --- reading ---

@@ -1,12 +1,39 @@
-"""What the ledger's own stream has published to judge by: which booklets and calendars stand."""
+"""What the ledger's own stream has published to judge by: which booklets and calendars, and which of them stand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ledger.corrections import Known, standing
 from ledger.errors import Refused
 from ledger.events import CalendarPublished, TermsVersionPublished
+
+if TYPE_CHECKING:
+    from ledger.terms import Booklet
+    from ledger.workdays import CalendarData
+
+
+def published_terms(booklet: Booklet, since: datetime) -> TermsVersionPublished:
+    """The event that publishes a booklet, whole, in force from an instant."""
+    return TermsVersionPublished(
+        terms=booklet.id, version=booklet.version, effective_from=since, content=booklet.content
+    )
+
+
+def published_calendar(data: CalendarData, since: datetime) -> CalendarPublished:
+    """The event that publishes a table of public holidays, whole, in force from an instant."""
+    return CalendarPublished(
+        calendar=data.id,
+        version=data.version,
+        zone=data.zone,
+        effective_from=since,
+        first=data.first,
+        last=data.last,
+        lists=data.lists,
+        origin=data.source,
+    )
 
 
 def check_booklet(name: str, own: Sequence[Known]) -> None:

@@ -18,10 +18,11 @@ from ledger import events as e
 from ledger.corrections import Fact
 from ledger.errors import Refused
 from ledger.history import History, positions_of
-from ledger.spans import FOREVER, NEVER, Instant, Spans, difference, moment, span, union
+from ledger.spans import FOREVER, NEVER, Instant, Spans, difference, moment, union
 from ledger.workdays import Calendar, Week
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
 from projections.frame import Frame, Frames
+from projections.ground import without_support
 
 # of each criticality: the obligation, the code of its breach, what is owed
 OWED: dict[int, tuple[str, str, tuple[type[e.Event], ...]]] = {
@@ -304,22 +305,10 @@ def _day_end(clock: Clock, clock_from: Instant, day: date) -> Instant:
 
 
 def _clock(history: History, frame: Frame, plan: e.Plan) -> Clock:
-    stopped, calendar = _stopped(history), frame.calendar
+    stopped, calendar = without_support(history), frame.calendar
     closings, openings = union(calendar.closings, stopped), difference(calendar.openings, stopped)
     running = structs.replace(calendar, closings=closings, openings=openings)
     return Clock(frame=frame, week=frame.terms.support.week_for(plan, frame.reading), stopped=stopped, running=running)
-
-
-def _stopped(history: History) -> Spans:
-    """When no clock runs: support suspended of right (A12.2e), the contract suspended or over."""
-    stopped, since = NEVER, None
-    for fact in sorted(history.of(e.SupportSuspended, e.SupportResumed), key=lambda f: (at(f), f.position)):
-        if isinstance(fact.event, e.SupportSuspended):
-            since = at(fact) if since is None else since
-        elif since is not None:
-            stopped, since = union(stopped, span(since, at(fact))), None
-    outside = difference(span(at(history.started, "service_start"), FOREVER), history.in_force)
-    return union(stopped, outside, NEVER if since is None else span(since, FOREVER))
 
 
 # --- workings ---

@@ -18,10 +18,11 @@ from msgspec import Struct, structs
 from ledger import events as e
 from ledger.corrections import Fact
 from ledger.history import History, Scope, positions_of
-from ledger.spans import FOREVER, NEVER, Instant, Spans, difference, intersection, length, moment, seconds, span, union
+from ledger.spans import FOREVER, Instant, Spans, difference, intersection, length, moment, seconds, union
 from ledger.workdays import Calendar, Week, add_months
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, percent, spans_text, text
 from projections.frame import Frame, Frames
+from projections.ground import without_support
 from projections.periods import over
 
 # every state a request may be in, whether it counts in the share, and what it says
@@ -210,24 +211,12 @@ def _frame_on(frames: Frames, day: date) -> Frame:
 
 
 def _spanned(history: History, frame: Frame, first: date, following: date) -> Period:
-    calendar, stopped = frame.calendar, _stopped(history)
+    calendar, stopped = frame.calendar, without_support(history)
     running = structs.replace(
         calendar, closings=union(calendar.closings, stopped), openings=difference(calendar.openings, stopped)
     )
     days = (calendar.at(first), calendar.at(following))
     return Period(first, following, *days, frame, stopped, running)
-
-
-def _stopped(history: History) -> Spans:
-    """When no clock runs: support suspended of right (A12.2e), the contract suspended or over."""
-    stopped, since = NEVER, None
-    for fact in sorted(history.of(e.SupportSuspended, e.SupportResumed), key=lambda f: (at(f), f.position)):
-        if isinstance(fact.event, e.SupportSuspended):
-            since = at(fact) if since is None else since
-        elif since is not None:
-            stopped, since = union(stopped, span(since, at(fact))), None
-    outside = difference(span(at(history.started, "service_start"), FOREVER), history.in_force)
-    return union(stopped, outside, NEVER if since is None else span(since, FOREVER))
 
 
 # --- requests ---

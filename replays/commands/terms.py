@@ -58,32 +58,19 @@ def check(file: str) -> None:
 def record_terms(file: str, url: str, effective_from: str, recorded_by: str) -> None:
     """Record a booklet, whole, as a fact with a date like any other."""
     from ledger import open_ledger
-    from ledger.events import CalendarPublished, TermsVersionPublished
+    from ledger.events import CalendarPublished
+    from ledger.published import published_calendar, published_terms
     from ledger.terms import load_booklet
     from ledger.workdays import load_calendar
     from projections.questions import instant_of
 
     booklet = load_booklet(file)
     since = instant_of("--effective-from", effective_from)
-    events: list[object] = [
-        TermsVersionPublished(terms=booklet.id, version=booklet.version, effective_from=since, content=booklet.content)
-    ]
+    events: list[object] = [published_terms(booklet, since)]
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
         known = {e.event.calendar for _, e in book.stream("ledger") if isinstance(e.event, CalendarPublished)}
         if booklet.calendar is not None and booklet.calendar not in known:
-            data = load_calendar(booklet.calendar)
-            events.append(
-                CalendarPublished(
-                    calendar=data.id,
-                    version=data.version,
-                    zone=data.zone,
-                    effective_from=since,
-                    first=data.first,
-                    last=data.last,
-                    lists=data.lists,
-                    origin=data.source,
-                )
-            )
+            events.append(published_calendar(load_calendar(booklet.calendar), since))
         receipts = book.record(events, subject="ledger")
     click.echo(
         f"booklet {booklet.id} version {booklet.version}: {receipts[0].outcome}, position {receipts[0].position}"
