@@ -1,0 +1,153 @@
+"""Every entry read strictly: its one way to be written, its place in its stream, the clock that never goes back.
+
+Pages are decoded and written again in two calls, and compared as lines: an entry's bytes hold no newline, so
+equal texts mean equal entries one by one. Only a page that differs is looked at entry by entry. Entries of old
+formats, or of types this software does not know, are read as today's but compared as they stand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import msgspec
+
+from ledger.codec import MAX_ENTRY_BYTES, TOPICS, UPCASTS, Entry, Unread, decode_entries, decode_entry
+from ledger.errors import Refused
+from ledger.events import VOCABULARY
+from replays.checks import Failed
+
+_encoder = msgspec.json.Encoder()
+_FIELDS = ("stream", "version", "recorded_at", "recorded_by", "source", "id", "attested_at", "salt", "event")
+CANONICAL, VERSIONS, CLOCK, COLUMNS = "canonical form", "versions", "recorded_at", "columns"
+
+
+class EntryAudit:
+    """Entries page by page, in the order of positions; the first problem of each check is kept."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, int] = {}
+        self.count = 0
+        self._problems: dict[str, tuple[str, int]] = {}
+        self._last: datetime | None = None
+
+    def result(self, check: str, told: str) -> str:
+        """What a check says in the end. Raises `Failed` with its first problem."""
+        if check in self._problems:
+            raise Failed(*self._problems[check])
+        return told
+
+    def page(
+        self, positions: Sequence[int], states: Sequence[bytes], columns: Sequence[tuple[str, int, str]] | None = None
+    ) -> list[Entry | None]:
+        """Checks a page; its entries, None for what is none. `columns` are stream, version and topic as indexed."""
+        text = b"\n".join(states) + b"\n"
+        entries: Sequence[Entry | None] | None
+        try:
+            entries = decode_entries(states)
+            if text.count(b"\n") != len(states) or _encoder.encode_lines(entries) != text:
+                entries = None
+        except Exception:  # whatever it is, the entries are now looked at one by one
+            entries = None
+        topics: list[str] | None = None
+        if entries is None or max(map(len, states)) > MAX_ENTRY_BYTES:
+            entries = [self._one(position, state) for position, state in zip(positions, states, strict=True)]
+            topics = [_topic(entry, state) for entry, state in zip(entries, states, strict=True)]
+        if columns is not None:
+            self._compare(positions, entries, columns, topics)
+        self._order(positions, entries)
+        self.count += len(states)
+        return list(entries)
+
+    def problem(self, check: str, message: str, position: int) -> None:
+        self._problems.setdefault(check, (message, position))
+
+    def _one(self, position: int, state: bytes) -> Entry | None:
+        try:
+            if len(state) > MAX_ENTRY_BYTES:
+                raise ValueError(f"an entry of {len(state)} bytes")
+            entry = decode_entry(state)
+            if isinstance(entry.event, Unread) or _encoder.encode(entry) != state:
+                _check_raw(state, entry)
+            return entry
+        except (Refused, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            why = error.message if isinstance(error, Refused) else str(error)
+            self.problem(CANONICAL, f"not an entry's canonical bytes: {why[:120]}", position)
+            return None
+
+    def _compare(
+        self,
+        positions: Sequence[int],
+        entries: Sequence[Entry | None],
+        columns: Sequence[tuple[str, int, str]],
+        topics: list[str] | None,
+    ) -> None:
+        if topics is None and None not in entries:
+            said: list[Any] = [(e.stream, e.version, TOPICS[type(e.event)]) for e in entries]  # type: ignore[union-attr, index]
+            if said == columns:
+                return
+        for n, (position, entry, column) in enumerate(zip(positions, entries, columns, strict=True)):
+            topic = topics[n] if topics is not None else _topic(entry, b"")
+            if entry is None or (entry.stream, entry.version, topic) != column:
+                told = "an unreadable entry" if entry is None else f"{entry.stream} {entry.version} {topic}"
+                self.problem(COLUMNS, f"the index says {' '.join(map(str, column))}, the bytes {told}", position)
+                return
+
+    def _order(self, positions: Iterable[int], entries: Sequence[Entry | None]) -> None:
+        versions = self.versions
+        for position, entry in zip(positions, entries, strict=True):
+            if entry is None:
+                continue
+            stream = entry.stream
+            expected = versions.get(stream, 0) + 1
+            if entry.version != expected:
+                self.problem(VERSIONS, f"{stream} goes on with version {entry.version}, not {expected}", position)
+            versions[stream] = entry.version
+        self._clock(positions, entries)
+
+    def _clock(self, positions: Iterable[int], entries: Sequence[Entry | None]) -> None:
+        moments = [(entry.recorded_at, p) for p, entry in zip(positions, entries, strict=True) if entry is not None]
+        if not moments:
+            return
+        if self._last is not None:
+            moments.insert(0, (self._last, 0))
+        for (before, _), (after, position) in pairwise(moments):
+            if after < before:
+                self.problem(CLOCK, f"recorded at {after.isoformat()}, before the entry before it", position)
+                break
+        self._last = moments[-1][0]
+
+
+def _topic(entry: Entry | None, state: bytes) -> str:
+    """The wire name as the bytes say it, which an old entry's name may be."""
+    if entry is None:
+        return ""
+    if isinstance(entry.event, Unread):
+        return entry.event.type
+    if state:
+        return str(msgspec.json.decode(state)["event"]["type"])
+    return TOPICS[type(entry.event)]
+
+
+def _check_raw(state: bytes, entry: Entry) -> None:
+    """Canonical JSON of an entry that today's types do not write: order, spaces, duplicates, floats."""
+    raw = msgspec.json.decode(state)
+    kind = raw["event"]["type"]
+    if isinstance(entry.event, Unread) and (kind in VOCABULARY or kind in UPCASTS):
+        raise ValueError(f"{kind} with fields this software does not read")
+    if not isinstance(entry.event, Unread) and kind not in UPCASTS:
+        raise ValueError("it is not written as this software writes it")
+    json.loads(state, parse_float=_no_float, parse_constant=_no_float)
+    if msgspec.json.encode(raw) != state:
+        raise ValueError("spaces, a field twice, or another escape than canonical JSON has")
+    if tuple(raw) != tuple(name for name in _FIELDS if name != "attested_at" or name in raw):
+        raise ValueError("its fields are not in their order")
+    if msgspec.to_builtins(entry.recorded_at) != raw["recorded_at"] or next(iter(raw["event"])) != "type":
+        raise ValueError("an instant or a type that is not written the one way")
+
+
+def _no_float(text: str) -> NoReturn:
+    raise ValueError(f"a number that is not whole: {text[:30]}")

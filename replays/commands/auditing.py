@@ -1,0 +1,178 @@
+"""`export` and `verify`: evidence taken away, and checked where nobody is trusted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from replays.commands.options import json_option, ledger_option, read_only_ledger, switches_of
+
+MAX_GIVEN_BYTES = 1 << 20
+SLOW = 5_000  # steps after which progress is told on stderr
+
+
+@click.command(
+    epilog="Example: service-ledger export --contract C-2041 --from 2026-01 --to 2026-03 "
+    "--known-at 2026-04-02T00:00:00Z --key ledger.key -o C-2041-2026Q1.zip"
+)
+@ledger_option
+@click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
+@click.option("--from", "first", required=True, metavar="MONTH", help="The first month, 2026-01.")
+@click.option("--to", "last", required=True, metavar="MONTH", help="The last month, included.")
+@click.option(
+    "--known-at",
+    metavar="INSTANT",
+    help="Know only what was recorded by then; `now`; `all`: every period taken as over. "
+    "By default the moment the last entry was recorded, so that the same ledger gives the same bytes.",
+)
+@click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable).")
+@click.option("--key", metavar="FILE", help="Sign the present head, and the manifest, with this key.")
+@click.option("--checkpoint", metavar="FILE", help="End at this checkpoint, signed before.")
+@click.option("--earlier", multiple=True, metavar="FILE", help="Prove consistency with this checkpoint (repeatable).")
+@click.option("--time-stamp", "stamps", multiple=True, metavar="FILE", help="An RFC 3161 token over the checkpoint.")
+@click.option(
+    "--format", "form", type=click.Choice(["bundle", "sqlite", "csv", "jsonl"]), default="bundle", show_default=True,
+    help="A bundle that proves itself; or tables: a SQLite file, a directory of CSV or of JSON lines.",
+)  # fmt: skip
+@click.option("-o", "--output", required=True, metavar="PATH", help="What to write; refused if it is there.")
+def export(url: str, contract: str | None, form: str, output: str, **options: Any) -> None:
+    """Export one contract's evidence: entries, proofs, answers and a report, for an auditor to take away.
+
+    Nothing of other contracts leaves but salted hashes.
+    """
+    from replays.commands.asking import only_contract
+    from replays.export import export_bundle, gather
+    from replays.tabular import FORMATS
+
+    out = Path(output)
+    if out.exists():
+        raise click.UsageError(f"{output} is there already; name another")
+    with read_only_ledger(url) as book:
+        wanted = _wanted(book, contract or only_contract(book), options)
+        told = wanted.known_at.isoformat() if wanted.known_at else "any time, every period taken as over"
+        if form == "bundle":
+            manifest = export_bundle(book, wanted, out, _progress())
+            click.echo(f"{output}: {len(manifest.files)} files, {manifest.size} entries under {manifest.root}, "
+                       f"as known at {told}", err=True)  # fmt: skip
+        else:
+            rows = FORMATS[form](book, gather(book, wanted, _progress()), out)
+            click.echo(f"{output}: {rows} rows, as known at {told}", err=True)
+
+
+def _wanted(book: Any, contract: str, options: dict[str, Any]) -> Any:
+    from ledger.checkpoint import parse_checkpoint
+    from ledger.heads import own_head, sign_head
+    from ledger.keys import origin_of, read_key
+    from replays.export import Wanted
+
+    key = checkpoint = None
+    if options["key"] is not None:
+        key = read_key(options["key"], origin_of(book.store))
+    if options["checkpoint"] is not None:
+        checkpoint = _read(options["checkpoint"])
+        own_head(book, checkpoint)
+    elif options["key"] is not None:
+        checkpoint = sign_head(book, options["key"])
+    size = book.position if checkpoint is None else parse_checkpoint(checkpoint).size
+    return Wanted(
+        contract=contract,
+        first=options["first"],
+        last=options["last"],
+        known_at=_known_at(book, options["known_at"], size),
+        switches=switches_of(options["readings"]),
+        checkpoint=checkpoint,
+        key=key,
+        earlier=tuple(map(_read, options["earlier"])),
+        stamps={f"{number:02d}": _read(path) for number, path in enumerate(options["stamps"], 1)},
+    )
+
+
+def _known_at(book: Any, text: str | None, size: int) -> Any:
+    from ledger.book import wall_clock
+    from projections.questions import instant_of
+
+    if text == "all":
+        return None
+    if text == "now":
+        return wall_clock()
+    if text is not None:
+        return instant_of("--known-at", text)
+    return next((entry.recorded_at for _, entry in book.entries(size, size)), None)
+
+
+def _progress() -> Callable[[str, int, int], None] | None:
+    """Progress on stderr where somebody looks, for what takes long."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(what: str, done: int, of: int) -> None:
+        if of >= SLOW and (done == of or done % 500 == 0):
+            click.echo(f"\r{what}: {done}/{of}" + ("\n" if done == of else ""), err=True, nl=False)
+
+    return tell
+
+
+@click.command(
+    epilog="Example: service-ledger verify C-2041-2026Q1.zip --policy trust.txt --held head-2025-12.txt"
+)
+@click.argument("what", metavar="LEDGER|BUNDLE|DIRECTORY")
+@click.option("--held", metavar="FILE", help="A checkpoint held since before: nothing under it may have changed.")
+@click.option("--policy", metavar="FILE", help="Whom you trust, in the words of C2SP tlog-policy.")
+@click.option("--vkey", multiple=True, metavar="KEY", help="A verification key you trust, from elsewhere (repeatable).")
+@click.option("--max-bytes", type=click.IntRange(min=1), help="Refuse a larger bundle (4 GiB).")
+@json_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    what: str,
+    held: str | None,
+    policy: str | None,
+    vkey: tuple[str, ...],
+    max_bytes: int | None,
+    as_json: bool,
+) -> None:
+    """Verify a ledger, a bundle or a published log, told apart by content; exit status 6 if a check fails.
+
+    One line a check. Trust is what you bring: a key or policy from elsewhere, a head you held. A bundle needs
+    no ledger, clock or network.
+    """
+    from ledger.notes import parse_vkey
+    from ledger.policy import parse_policy
+    from replays.bundle import MAX_BUNDLE_BYTES
+    from replays.checks_heads import Trust, read_head
+    from replays.verify import lines
+    from replays.verify import verify as verified
+
+    trust = Trust(
+        keys=tuple(map(parse_vkey, vkey)),
+        policy=None if policy is None else parse_policy(_read(policy)),
+        held=None if held is None else _read(held),
+    )
+    if trust.held is not None:
+        read_head(trust.held)
+    found = verified(what, trust, MAX_BUNDLE_BYTES if max_bytes is None else max_bytes)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+    else:
+        for line in lines(found):
+            click.echo(line)
+    ctx.exit(found.exit_status)
+
+
+def _read(path: str) -> bytes:
+    from ledger.errors import Refused
+
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_GIVEN_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise Refused("no_file", f"{path}: cannot be read: {error}") from None
+    if len(data) > MAX_GIVEN_BYTES:
+        raise Refused("no_file", f"{path}: over {MAX_GIVEN_BYTES} bytes")
+    return data

@@ -1,0 +1,168 @@
+"""The report's words in English and French, and how each language writes numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+STYLE = (
+    "body{font:15px/1.5 serif;max-width:72em;margin:2em auto;padding:0 1em;color:#111}"
+    "table{border-collapse:collapse;margin:1em 0;font-size:13px}"
+    "th,td{border:1px solid #999;padding:.25em .5em;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "th{background:#eee}code,pre{font-size:13px;white-space:pre-wrap}h2{border-bottom:1px solid #999;margin-top:2em}"
+    "@media print{body{margin:0;max-width:none}table{page-break-inside:auto}tr{page-break-inside:avoid}}"
+)
+
+# name, English, French
+_WORDS: tuple[tuple[str, str, str], ...] = (
+    ("title", "Service levels of contract", "Niveaux de service du contrat"),
+    ("intro",
+     "This report states what the ledger proves about the contract and period below. It is computed from the entries "
+     "listed at its end and from nothing else; whoever holds the bundle can compute it again.",
+     "Ce rapport énonce ce que le registre prouve du contrat et de la période ci-dessous. Il est calculé à partir des "
+     "écritures énumérées à la fin, et d’elles seules ; quiconque détient le dossier peut le recalculer."),
+    ("contract", "Contract", "Contrat"),
+    ("period", "Period", "Période"),
+    ("terms", "Terms", "Conditions"),
+    ("calendar", "calendar", "calendrier"),
+    ("known_at", "As known at", "Selon ce qui était connu le"),
+    ("all_known", "all the ledger holds; every period taken as over",
+     "tout ce que contient le registre ; toute période est tenue pour échue"),
+    ("position", "Last position known / size of the log", "Dernière position connue / taille du journal"),
+    ("ledger", "Ledger and origin", "Registre et origine"),
+    ("root", "Root of the tree", "Racine de l’arbre"),
+    ("software", "Software", "Logiciel"),
+    ("availability", "Availability by month (article 6)", "Disponibilité par mois (article 6)"),
+    ("month", "Month", "Mois"),
+    ("prt", "PRT (minutes)", "PRT (minutes)"),
+    ("gross", "Unavailable in PRT (s)", "Indisponible dans la PRT (s)"),
+    ("excluded", "Excluded (s)", "Exclu (s)"),
+    ("ti", "TI (s)", "TI (s)"),
+    ("td", "TD", "TD"),
+    ("breach", "Promise", "Engagement"),
+    ("status", "Status", "État"),
+    ("because", "Entries (positions)", "Écritures (positions)"),
+    ("final", "final", "définitif"),
+    ("provisional", "provisional", "provisoire"),
+    ("not_applicable", "not applicable", "sans objet"),
+    ("formula", "Computed", "Calcul"),
+    ("breach_if", "Broken if", "Manquement si"),
+    ("no_stop", "No stop is recorded in this month.", "Aucune interruption n’est enregistrée pour ce mois."),
+    ("id", "Identity", "Identité"),
+    ("kind", "Kind", "Nature"),
+    ("from", "From", "Du"),
+    ("to", "To", "Au"),
+    ("in_prt", "In PRT (s)", "Dans la PRT (s)"),
+    ("counted", "Counted (s)", "Compté (s)"),
+    ("why_not", "Why not counted", "Motif de non-décompte"),
+    ("breaches", "Promises found broken", "Manquements constatés"),
+    ("no_breach", "No promise is found broken in this period.", "Aucun manquement n’est constaté sur cette période."),
+    ("obligation", "Obligation", "Obligation"),
+    ("clause", "Clause", "Clause"),
+    ("what", "What", "Objet"),
+    ("subject", "Subject", "Sujet"),
+    ("when", "When", "Quand"),
+    ("amount", "Found", "Constaté"),
+    ("limit", "Promised", "Promis"),
+    ("first_knowable", "First knowable", "Connaissable dès"),
+    ("contested", "contested", "contesté"),
+    ("below_minimum", "availability below the minimum", "disponibilité sous le minimum"),
+    ("short_notice", "maintenance announced too late", "maintenance annoncée trop tard"),
+    ("night_missed", "night without its backup", "nuit sans sauvegarde"),
+    ("office_day_missed", "day without backup of office documents", "jour sans sauvegarde des documents bureautiques"),
+    ("state_missing", "state that could not be restored", "état impossible à restaurer"),
+    ("no_fix_in_time", "no correction in time", "pas de correction dans le délai"),
+    ("redundancy_breach", "backup in fewer than two places", "sauvegarde en moins de deux lieux"),
+    ("informed_late", "update announced too late", "mise à jour annoncée trop tard"),
+    ("restore_decision", "Restore requests (article 9)", "Demandes de restauration (article 9)"),
+    ("maintenance", "Maintenance (article 5)", "Maintenance (article 5)"),
+    ("updates", "Updates (article 10)", "Mises à jour (article 10)"),
+    ("found", "Found", "Constat"),
+    ("reason", "Reason", "Motif"),
+    ("nothing", "Nothing is recorded.", "Rien n’est enregistré."),
+    ("backups", "Backups (article 9)", "Sauvegardes (article 9)"),
+    ("backup_nights", "Nights", "Nuits"),
+    ("backup_months", "Months", "Mois"),
+    ("backup_deletions", "Deleted too early, short by", "Supprimée trop tôt, il manque"),
+    ("fulfilled", "Fulfilled", "Tenu"),
+    ("missed", "Missed", "Manqué"),
+    ("pending", "Pending", "En attente"),
+    ("support_response", "Support: taken in charge in time (article 12.2)",
+     "Assistance : prise en charge dans le délai (article 12.2)"),
+    ("year_from", "Year from", "Année à compter du"),
+    ("counted_requests", "Requests counted", "Demandes comptées"),
+    ("met", "In time", "Dans le délai"),
+    ("ratio", "Share", "Part"),
+    ("reading", "The reading", "La lecture"),
+    ("reading_intro",
+     "Where the terms are silent or contradict themselves, each choice is a switch with a name. These were in force.",
+     "Là où les conditions se taisent ou se contredisent, chaque choix porte un nom. Voici ceux qui ont été retenus."),
+    ("switch", "Switch", "Choix"),
+    ("value", "Value", "Valeur"),
+    ("entries", "Entries relied on", "Écritures invoquées"),
+    ("entries_intro",
+     "Each stands in log/entries.tsv under its position; its hash (RFC 6962, hexadecimal) stands in the tree.",
+     "Chacune figure dans log/entries.tsv à sa position ; son empreinte (RFC 6962, hexadécimal) est dans l’arbre."),
+    ("position_short", "Position", "Position"),
+    ("stream", "Stream", "Flux"),
+    ("recorded_at", "Recorded at", "Enregistrée le"),
+    ("leaf_hash", "Hash", "Empreinte"),
+    ("how", "How to verify", "Comment vérifier"),
+    ("how_1",
+     "On any machine, without network and without trust in whoever made this bundle (KEY and CHECKPOINT must come "
+     "from elsewhere than this bundle):",
+     "Sur toute machine, sans réseau et sans se fier à l’auteur de ce dossier (KEY et CHECKPOINT doivent venir "
+     "d’ailleurs que de ce dossier) :"),
+    ("how_2",
+     "The first command computes every answer again and compares it byte for byte, this page included. The second is "
+     "a program of its own, short enough to be read, which compares every hash and signature. FORMAT.md tells how to "
+     "write a third.",
+     "La première commande recalcule chaque réponse et la compare octet par octet, cette page comprise. La seconde est "
+     "un programme indépendant, assez court pour être lu, qui compare chaque empreinte et chaque signature. FORMAT.md "
+     "dit comment en écrire un troisième."),
+    ("how_3",
+     "What no verification can show: that a fact was recorded truly, or recorded at all; that entries shown as hashes "
+     "only hold nothing of this contract; and, without a head held before, a witness or a time stamp, that the "
+     "ledger's keeper did not write two histories.",
+     "Ce qu’aucune vérification ne peut montrer : qu’un fait a été enregistré fidèlement, ou enregistré tout court ; "
+     "que les écritures réduites à leur empreinte ne concernent pas ce contrat ; et, sans tête détenue auparavant, "
+     "témoin ou horodatage, que le teneur du registre n’a pas écrit deux histoires."),
+    ("yes", "yes", "oui"),
+    ("no", "no", "non"),
+    ("kept", "kept", "tenu"),
+    ("broken", "BROKEN", "MANQUÉ"),
+    ("undecided", "not decided", "non tranché"),
+)  # fmt: skip
+
+
+class Texts(NamedTuple):
+    """One language: its words by name, its decimal sign and what parts thousands."""
+
+    language: str
+    say: dict[str, str]
+    decimal_sign: str
+    thousands: str
+
+    def number(self, value: int | None) -> str:
+        """A whole number."""
+        return "–" if value is None else f"{value:,}".replace(",", self.thousands)
+
+    def decimal(self, text: str) -> str:
+        """Text with its decimal numbers in the language's way."""
+        import re
+
+        return re.sub(r"(?<![0-9.])([0-9]+)\.([0-9]{4})(?![0-9.])", rf"\1{self.decimal_sign}\2", text)
+
+    def percent(self, text: str | None) -> str:
+        """A rate with four decimals."""
+        space = "\u00a0" if self.decimal_sign == "," else " "
+        return "–" if text is None else f"{self.decimal(text)}{space}%"
+
+    def verdict(self, breach: bool | None) -> str:
+        """Whether a promise was kept."""
+        return self.say["undecided" if breach is None else "broken" if breach else "kept"]
+
+
+LANGUAGES: tuple[Texts, ...] = (
+    Texts("en", {name: english for name, english, _ in _WORDS}, ".", ","),
+    Texts("fr", {name: french for name, _, french in _WORDS}, ",", "\u202f"),
+)
