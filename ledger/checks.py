@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -29,11 +29,16 @@ LARGEST = 2**63 - 1  # the largest whole number every reader of the bytes takes 
 Patterns = tuple[tuple[str, re.Pattern[str]], ...]
 PERSONAL: Patterns = (
     ("an e-mail address", re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")),
-    ("a telephone number", re.compile(r"(?<![\w.:/-])(?:\+|00)\d{1,3}(?:[ .()-]?\d){8,12}(?![\w])")),
-    ("a telephone number", re.compile(r"(?<![\w.:/-])0[1-9](?:[ .-]?\d\d){4}(?![\w])")),
+    ("a telephone number", re.compile(r"(?<![\w.:/-])(?:\+|00)\d{1,3}(?:[ .()-]{0,3}\d){8,12}(?![\w])")),
+    # one separator all along: 02.03.2026 10:00 is a date and a time
+    ("a telephone number", re.compile(r"(?<![\w.:/-])0[1-9]([ .-]?)\d\d(?:\1\d\d){3}(?![\w])")),
+    # thirteen digits in a row are more often a count of milliseconds
     (
         "a social security number",
-        re.compile(r"(?<!\w)[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?\d\d ?\d{3} ?\d{3}(?: ?\d\d)?(?!\w)"),
+        re.compile(
+            r"(?<!\w)(?:[12] \d\d (?:0[1-9]|1[0-2]) \d[\dAB] \d{3} \d{3}(?: \d\d)?"
+            r"|[12]\d\d(?:0[1-9]|1[0-2])\d[\dAB]\d{8})(?!\w)"
+        ),
     ),
     ("a bank account number", re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){3,7}(?: ?[0-9A-Z]{1,3})?(?!\w)")),
 )
@@ -63,16 +68,13 @@ PARTIES: tuple[tuple[type[Event], tuple[e.Party, ...]], ...] = (
     (e.DisputeDecided, ("expert", "both")),
 )
 NEEDS_EVIDENCE: frozenset[type[Event]] = frozenset({e.ExclusionClaimed, e.SupportRequestExcluded})
-NEEDS_REASON: frozenset[type[Event]] = frozenset(
-    {e.Corrected, e.Retracted, e.RestoreRefused, e.SupportRequestExcluded, e.ExclusionContested}
-)
 
 
-def _fields_of(marker: str) -> dict[type[Event], tuple[str, ...]]:
+def _fields_of(marker: str, *, required: bool = False) -> dict[type[Event], tuple[str, ...]]:
     found: dict[type[Event], tuple[str, ...]] = {}
     for kind in e.VOCABULARY.values():
         fields = msgspec.structs.fields(kind)
-        found[kind] = tuple(f.name for f in fields if re.search(marker, str(f.type)))
+        found[kind] = tuple(f.name for f in fields if re.search(marker, str(f.type)) and (f.required or not required))
     return found
 
 
@@ -80,6 +82,7 @@ INSTANTS = _fields_of(r"datetime\.datetime")
 DAYS = _fields_of(r"^(?!dict).*datetime\.date\b")
 TEXTS = _fields_of("max_length")
 FREE = _fields_of("max_length=2000")
+WORDS = {kind: names for kind, names in _fields_of("max_length=2000", required=True).items() if names}  # reasons
 _PARTIES_OF = dict(PARTIES)
 _INTERVALS_OF = {k: tuple(i[1:] for i in INTERVALS if i[0] is k) for k in e.VOCABULARY.values()}
 
@@ -109,8 +112,9 @@ def check(event: Event, recorded_at: datetime) -> None:
         _check_text(event, name)
     if event.evidence or kind in NEEDS_EVIDENCE:
         _check_evidence(event)
-    if kind in NEEDS_REASON and not event.reason.strip():  # type: ignore[attr-defined]
-        raise Refused("no_reason", f"{_at(event, 'reason')} is empty; say why")
+    for name in WORDS.get(kind, ()):
+        if not getattr(event, name).strip():
+            raise Refused("no_reason", f"{_at(event, name)} is empty; say why")
     if kind in _PARTIES_OF:
         _check_party(event, _PARTIES_OF[kind])
     special = SPECIAL.get(kind)
@@ -168,6 +172,7 @@ def _check_evidence(event: Event) -> None:
     for reference in event.evidence:
         if not EVIDENCE.match(reference):
             raise Refused("bad_evidence", f"{_at(event, 'evidence')}: {reference[:80]!r}; sha256:<64 hex> or a URL")
+        check_personal(reference, _at(event, "evidence"), EMAIL)
 
 
 def _check_counts(event: Any, recorded_at: datetime) -> None:
@@ -205,9 +210,18 @@ def _check_tiers(event: Any, recorded_at: datetime) -> None:
 def _check_restore(event: Any, recorded_at: datetime) -> None:
     if event.target_date is None and event.backup is None:
         raise Refused("missing_field", "restore_requested names a target_date or a backup")
-    latest = (event.requested_at + timedelta(hours=14)).date()  # today is tomorrow somewhere on Earth
-    if event.target_date is not None and event.target_date > latest:
+    if event.target_date is not None and event.target_date > _latest_date(event.requested_at):
         raise Refused("occurred_after_recorded", f"restore_requested.target_date {event.target_date} lies ahead")
+
+
+def _latest_date(at: datetime) -> date:
+    """The date it is by then where the day begins first, 14 hours ahead of UTC: no zone is known here."""
+    return (at.astimezone(UTC) + timedelta(hours=14)).date()
+
+
+def _check_activity(event: Any, recorded_at: datetime) -> None:
+    if event.last_entry_date > _latest_date(recorded_at):
+        raise Refused("occurred_after_recorded", f"last_entry_date {event.last_entry_date} lies ahead")
 
 
 def _check_rollout(event: Any, recorded_at: datetime) -> None:
@@ -217,7 +231,8 @@ def _check_rollout(event: Any, recorded_at: datetime) -> None:
 
 def _check_agreed(event: Any, recorded_at: datetime) -> None:
     agreed_at = event.at or recorded_at
-    if event.agreed_date < (agreed_at - timedelta(hours=14)).date():
+    earliest = (agreed_at.astimezone(UTC) - timedelta(hours=12)).date()  # where the day ends last
+    if event.agreed_date < earliest:
         raise Refused("before_start", f"agreed_date {event.agreed_date} was past when it was agreed")
 
 
@@ -261,6 +276,7 @@ SPECIAL = {
     e.UpdateRolledOut: _check_rollout,
     e.UpdateAnnounced: _check_rollout,
     e.UpdateDateAgreed: _check_agreed,
+    e.DossierActivityRecorded: _check_activity,
     e.CalendarPublished: _check_calendar,
     e.TermsVersionPublished: _check_terms,
     e.ReadingAdopted: _check_switches,
