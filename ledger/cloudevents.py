@@ -163,7 +163,7 @@ def _draft(attributes: Mapping[str, Any], line: int | None) -> Draft:
 def _plain(payload: dict[str, Any], kind: str) -> dict[str, Any]:
     """Python values inside free data, a datetime or a Decimal, as the JSON they will be stored as."""
     try:
-        plain: dict[str, Any] = msgspec.to_builtins(payload, str_keys=True)
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(payload))
     except (TypeError, ValueError, RecursionError) as e:
         raise Refused("bad_field", f"{kind}.data holds what JSON cannot say: {e}") from None
     return plain

@@ -64,6 +64,9 @@ SAID: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("the year 9001", "contract_scope_changed", {"effective_from": "9001-01-01T00:00:00Z"}, "impossible_date"),
     ("the first year there is, east of UTC", "contract_scope_changed", {"effective_from": "0001-01-01T00:00:00+14:00"}, "impossible_date"),
     ("the last year there is, west of UTC", "contract_scope_changed", {"effective_from": "9999-12-31T23:59:59-12:00"}, "impossible_date"),
+    ("a date of 1900", "restore_requested", {**ASKED, "target_date": "1900-01-01"}, None),
+    ("another slot of no length", "maintenance_rescheduled", {**TOLD, "planned_end": TOLD["planned_start"]}, "not_after_start"),
+    ("another slot published as it begins", "maintenance_rescheduled", {**TOLD, "published_at": "2026-06-10T11:00:00Z", "planned_start": "2026-06-10T11:00:00Z"}, None),
     ("a date of year 1", "restore_requested", {**ASKED, "target_date": "0001-01-01"}, "impossible_date"),
     ("a date that is left out", "restore_requested", {**ASKED, "backup": "B1"}, None),
     # intervals
@@ -147,6 +150,8 @@ SAID: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("a holiday twice", "calendar_published", {**CALENDAR, "lists": {"fr": ["2026-01-01", "2026-01-01"]}}, "bad_field"),
     ("a holiday before the table", "calendar_published", {**CALENDAR, "lists": {"fr": ["2025-12-31"]}}, "bad_field"),
     ("a holiday after the table", "calendar_published", {**CALENDAR, "lists": {"fr": ["2027-01-01"]}}, "bad_field"),
+    ("the last of the holidays after the table", "calendar_published", {**CALENDAR, "lists": {"fr": ["2026-06-01", "2027-01-01"]}}, "bad_field"),
+    ("the first of the holidays before the table", "calendar_published", {**CALENDAR, "lists": {"fr": ["2025-12-31", "2026-06-01"]}}, "bad_field"),
     ("a table backwards", "calendar_published", {**CALENDAR, "first": "2027-01-01"}, "not_after_start"),
     ("terms nobody can judge by", "terms_version_published", {"terms": "x", "version": "1", "effective_from": OUT["at"], "content": {"id": "x"}}, "bad_terms"),
     ("terms under another name", "terms_version_published", {"terms": "other", "version": TERMS.version, "effective_from": OUT["at"], "content": TERMS.content}, "bad_terms"),
