@@ -16,6 +16,7 @@ from msgspec import Struct
 from ledger.errors import Refused
 from ledger.events import CalendarPublished, TermsVersionPublished
 from ledger.merkle import MAX_SIZE
+from ledger.tiles import WIDTH
 from replays.bundle import FORMAT, is_member_name
 
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
@@ -67,6 +68,8 @@ def read_manifest(data: bytes) -> Manifest:
         raise Refused("bad_bundle", f"its format is {found.format[:60]!r}; this software reads {FORMAT}")
     if not 0 < found.position <= found.size <= min(MAX_SIZE, 2**53 - 1):
         raise Refused("bad_bundle", f"it speaks of position {found.position} of {found.size} entries")
+    if found.size > WIDTH * len(found.files):  # before anything is counted as far as a stranger says
+        raise Refused("bad_bundle", f"too few tiles for {found.size} entries")
     numbers = [*found.streams.values(), *(file.bytes for file in found.files)]
     if not all(0 <= number < 2**53 for number in numbers) or not all(_HEX.match(file.sha256) for file in found.files):
         raise Refused("bad_bundle", "a number or a hash of the manifest is none")

@@ -168,7 +168,7 @@ def write_sqlite(book: Ledger, found: Exported, out: Path) -> int:
 
 
 _NUMBERS = {"position", "version", "last_version", "answer", "prt_minutes", "gross_unavailable_seconds",
-            "excluded_seconds", "ti_seconds", "contested"}  # fmt: skip
+            "excluded_seconds", "ti_seconds", "contested", "breach"}  # fmt: skip
 
 
 def _sql_type(name: str) -> type:
