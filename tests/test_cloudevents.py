@@ -129,6 +129,10 @@ def test_an_envelope_that_is_off_is_refused_by_name(changes: dict[str, Any], cod
     assert found.event_id == (given["id"] if isinstance(given["id"], str) else None)
 
 
+def test_an_id_of_256_characters_is_one_still() -> None:
+    assert only([{**EVENT, "id": "x" * 256}]).id == "x" * 256
+
+
 def test_attributes_that_only_carry_transport_are_let_go() -> None:
     carried = {"datacontenttype": "application/json", "traceparent": "00-1", "dataschema": "x", "ledgerposition": 7, "ledgerrecordedat": "x"}
     assert only([{**EVENT, **carried}]) == only([EVENT])
@@ -206,6 +210,7 @@ def test_the_id_of_a_struct_is_its_content() -> None:
         (OutageEnded(outage="O1", at=None), "bad_field"),  # type: ignore[arg-type]
         (OutageEnded(outage="O1", at=AT, note="x" * 2001), "text_too_long"),
         (OutageEnded(outage=object(), at=AT), "bad_field"),  # type: ignore[arg-type]
+        (AvailabilityStatementIssued(statement="T", month="2026-03", known_at=AT, position=4, reading={}, figures={"td": 99.5}), "bad_field"),
         (OutageStarted(outage="O1", environment="prod", effect="no_access", at=AT), "unknown_value"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip
@@ -236,6 +241,8 @@ def test_what_goes_out_as_a_cloudevent_comes_in_as_the_same_fact(name: str, data
     draft = only(msgspec.json.encode(out))
     assert (draft.stream, draft.source, draft.id, draft.event) == ("contract:C1", "test", "é-1", event)
     assert draft.attested_at == written.attested_at
+    at = getattr(event, "at", None)
+    assert out.get("time") == (None if at is None else msgspec.to_builtins(at))
     assert from_cloudevent(out) == msgspec.structs.replace(draft, line=None)
 
 
