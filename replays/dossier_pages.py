@@ -1,0 +1,128 @@
+"""A dossier's pages as blocks, and the blocks as HTML and as PDF: headings, sentences, tables and pictures.
+
+Both forms are made of the same blocks, so they say the same. HTML is self-contained, without script; the PDF is
+set by typst with fonts that come as a package, without date or host in it, so that it is the same bytes again.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from msgspec import Struct
+
+from ledger.errors import Refused
+from replays.report_texts import STYLE
+
+
+class Block(Struct, frozen=True, kw_only=True):
+    """One piece of a page: a heading (`level` 1 to 3), a sentence, a table, or a picture with its caption."""
+
+    kind: str
+    text: str = ""
+    level: int = 0
+    heads: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    svg: str = ""
+
+
+def heading(text: str, level: int = 2) -> Block:
+    return Block(kind="heading", text=text, level=level)
+
+
+def sentence(text: str) -> Block:
+    return Block(kind="sentence", text=text)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
+    return Block(kind="table", heads=tuple(heads), rows=tuple(tuple(map(str, row)) for row in rows))
+
+
+def picture(svg: str, caption: str) -> Block:
+    return Block(kind="picture", svg=svg, text=caption)
+
+
+def html(language: str, title: str, blocks: Sequence[Block]) -> bytes:
+    """The page in one file."""
+    head = f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+    style = f"<style>{STYLE}svg{{max-width:100%;height:auto}}figure{{margin:1em 0}}</style></head><body>"
+    return "\n".join([head + style, *map(_html, blocks), "</body></html>\n"]).encode()
+
+
+def _html(block: Block) -> str:
+    if block.kind == "heading":
+        return f"<h{block.level}>{escape(block.text)}</h{block.level}>"
+    if block.kind == "picture":
+        return f"<figure>{block.svg}<figcaption>{escape(block.text)}</figcaption></figure>"
+    if block.kind == "sentence":
+        return f"<p>{escape(block.text)}</p>"
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in block.heads)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in block.rows)
+    return f"<table><thead><tr>{head}</tr></thead>\n{rows}</table>"
+
+
+def pdf(language: str, title: str, blocks: Sequence[Block]) -> bytes:
+    """The same blocks as a PDF. Raises `Refused("missing_extra")` without the reports extra."""
+    try:
+        import font_roboto  # type: ignore[import-untyped]
+        import typst
+    except ImportError:
+        raise Refused("missing_extra", "PDF needs typst and font-roboto: pip install service-ledger[reports]") from None
+    fonts = Path(font_roboto.__file__).parent
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.typ"
+        page.write_text(_typst(language, title, blocks, Path(folder)), encoding="utf-8")
+        made: bytes = typst.compile(
+            str(page), root=folder, font_paths=[str(fonts)], ignore_system_fonts=True, format="pdf", timestamp=0
+        )
+    return made
+
+
+SETTINGS = """#set page(paper: "a4", flipped: true, margin: 1.6cm, numbering: "1 / 1")
+#set text(font: "Roboto", size: 9pt, lang: {language})
+#set par(justify: false)
+#set table(stroke: 0.4pt + luma(150), inset: 4pt)
+#show table.cell.where(y: 0): set text(weight: "bold")
+#show table: set text(size: 7.5pt)
+"""
+
+
+def _typst(language: str, title: str, blocks: Sequence[Block], folder: Path) -> str:
+    """Every text goes in as a string literal: nothing of the ledger is ever read as markup."""
+    out = [SETTINGS.replace("{language}", _literal(language)), f"#set document(title: {_literal(title)}, date: none)\n"]
+    for number, block in enumerate(blocks):
+        if block.kind == "heading":
+            out.append(f"#heading(level: {block.level}, {_literal(block.text)})\n")
+        elif block.kind == "sentence":
+            out.append(f"#par({_literal(block.text)})\n")
+        elif block.kind == "picture":
+            (folder / f"{number}.svg").write_text(block.svg, encoding="utf-8")
+            image = f'image("{number}.svg", width: 100%)'
+            out.append(f"#figure({image}, caption: {_literal(block.text)}, supplement: none)\n")
+        else:
+            out.append(_typst_table(block))
+    return "".join(out)
+
+
+def _typst_table(block: Block) -> str:
+    widest = [max([len(row[n]) for row in (block.heads, *block.rows)], default=1) for n in range(len(block.heads))]
+    columns = ", ".join("auto" if width <= 24 else f"{min(width, 60)}fr" for width in widest)
+    cells = [f"table.header({', '.join(map(_literal, block.heads))})"]
+    cells += [", ".join(map(_breakable, row)) for row in block.rows]
+    return f"#table(columns: ({columns},), {', '.join(cells)})\n"
+
+
+def _breakable(cell: str) -> str:
+    """Long hashes and paths may break anywhere; zero-width spaces tell where."""
+    words = [word if len(word) < 24 else "\u200b".join(word[n : n + 8] for n in range(0, len(word), 8))
+             for word in cell.split(" ")]  # fmt: skip
+    return _literal(" ".join(words))
+
+
+def _literal(text: str) -> str:
+    """A string of typst: backslash and quote escaped, what cannot be seen left out."""
+    seen = "".join(c if c.isprintable() or c == "\u200b" else " " for c in text)
+    return json.dumps(seen, ensure_ascii=False).replace("\\\\", "\\u{5c}")
