@@ -27,6 +27,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("dispute", "replays.commands.disputing:dispute", "Open, feed, replay, decide and close a dispute."),
     ("hindsight", "replays.commands.hindsight:hindsight", "How late each breach could be known, what would turn it."),
     ("detect", "replays.commands.detect:detect", "Find verdicts that moved and maintenance that looks played."),
+    ("dossier", "replays.commands.dossier:dossier", "Write a dispute as one file a judge can read and verify."),
     ("due", "replays.commands.due:due", "What is due next: every running clock; list, JSON or calendar file."),
     ("obligations", "replays.commands.obligations:obligations", "List what is owed, or where a contract stands on it."),
     ("copy", "replays.commands.copy:copy", "Copy a ledger to another file or server, verified."),
