@@ -145,7 +145,10 @@ class Bundle:
     Raises `Refused`: `no_file`, and `bad_bundle` for whatever is not exactly as written above.
     """
 
-    def __init__(self, path: Path, max_bytes: int = MAX_BUNDLE_BYTES) -> None:
+    def __init__(
+        self, path: Path, max_bytes: int = MAX_BUNDLE_BYTES, is_name: Callable[[str], bool] = is_member_name
+    ) -> None:
+        self._is_name = is_name  # which files belong in it
         try:
             if not path.is_file():
                 raise Refused("no_file", f"{path}: there is no such file")
@@ -254,7 +257,7 @@ class Bundle:
         if offset == _WIDE and wide:
             offset = wide[0]
         name = raw.decode("ascii", errors="replace")
-        if not is_member_name(name):
+        if not self._is_name(name):
             raise Refused("bad_bundle", f"file {number} has a name no bundle has: {name[:60]!r}")
         for odd, what in (
             (flags & 1, "encrypted"),

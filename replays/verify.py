@@ -23,6 +23,12 @@ _KEEPER = "who keeps the signing key, and that what was recorded is true and com
 _TWO = "without a head held before, a witness or a time stamp: that no second history was written, or all of it later"
 UNPROVABLE: dict[str, tuple[str, ...]] = {
     "bundle": ("that entries shown as hashes only hold nothing more of this contract", _KEEPER, _TWO),
+    "dossier": (
+        "that the dossier's own pages say what the bundle inside proves: `service-ledger dossier` makes them again",
+        "that entries shown as hashes only hold nothing more of this contract",
+        _KEEPER,
+        _TWO,
+    ),
     "ledger": (_KEEPER, _TWO),
     "published": (_KEEPER, _TWO),
 }
@@ -50,7 +56,10 @@ class Verification(Struct, frozen=True):
 
 
 def kind_of(what: str) -> str:
-    """`ledger`, `bundle` or `published`, by content. Raises `Refused`: `no_file`, `not_a_ledger`, `bad_bundle`."""
+    """`ledger`, `bundle`, `dossier` or `published`, by content.
+
+    Raises `Refused`: `no_file`, `not_a_ledger`, `bad_bundle`.
+    """
     if "://" in what:
         return "ledger"
     path = Path(what)
@@ -69,7 +78,9 @@ def kind_of(what: str) -> str:
         return "ledger"
     if not head.startswith(b"PK"):
         raise Refused("bad_bundle", f"{what}: neither a ledger, a bundle nor a published log")
-    return "bundle"
+    from replays.checks_dossier import is_dossier
+
+    return "dossier" if is_dossier(path) else "bundle"
 
 
 def verify(what: str, trust: Trust | None = None, max_bytes: int = MAX_BUNDLE_BYTES) -> Verification:
@@ -77,7 +88,11 @@ def verify(what: str, trust: Trust | None = None, max_bytes: int = MAX_BUNDLE_BY
     kind = kind_of(what)
     checks = Checks()
     trust = trust or Trust()
-    if kind == "bundle":
+    if kind == "dossier":
+        from replays.checks_dossier import check_dossier
+
+        check_dossier(Path(what), trust, max_bytes, checks)
+    elif kind == "bundle":
         _bundle(Path(what), trust, max_bytes, checks)
     elif kind == "ledger":
         _ledger(what, trust, checks)
