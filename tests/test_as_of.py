@@ -137,7 +137,7 @@ def test_what_stands_is_what_resolving_each_act_by_its_definition_leaves() -> No
 
 def test_the_steps_account_for_the_whole_difference_always() -> None:
     moved = 0
-    for seed in range(110):
+    for seed in range(70):
         story = Story(seed)
         one, two = sorted((story.known_at(), story.known_at()))
         if one < STARTED[0]:
@@ -151,7 +151,7 @@ def test_the_steps_account_for_the_whole_difference_always() -> None:
         without = compared.entries_without_effect + sum(s.position is not None for s in compared.steps)
         assert without == compared.entries_learnt, seed
         moved += bool(compared.steps)
-    assert moved > 40  # the stories do move answers
+    assert moved > 25  # the stories do move answers
 
 
 def test_the_steps_account_for_the_demo_month_that_was_corrected(demo: Any) -> None:

@@ -248,14 +248,20 @@ def test_a_replay_that_is_recorded_can_be_asked_again_to_the_byte(own: str, caps
     assert kept.note == "reading: overlap=sum"
 
 
-def test_replaying_without_recording_leaves_the_ledger_as_it_was(own: str, capsys: Any) -> None:
+def test_replaying_without_recording_only_reads_the_ledger(
+    own: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_one(capsys)
-    with open_ledger(own, create=False, read_only=True) as book:
-        before = book.position
-    Path(own).chmod(0o444)
+    asked: list[bool] = []
+
+    def watched(url: str, **how: Any) -> Any:
+        asked.append(how.get("read_only", False))
+        return open_ledger(url, **how)
+
+    monkeypatch.setattr("ledger.open_ledger", watched)
     said(capsys, "dispute", "replay", "D-1")
-    with open_ledger(own, create=False, read_only=True) as book:
-        assert book.position == before
+    said(capsys, "dispute", "replay", "D-1", "--record")
+    assert asked == [True, False]
 
 
 def test_an_unknown_dispute_is_one_line(demo: str, capsys: Any) -> None:
