@@ -131,6 +131,15 @@ def test_files_that_overlap_are_refused(tmp_path: Path) -> None:
         opened(tmp_path, changed)
 
 
+def test_bytes_between_the_files_and_the_directory_are_refused(tmp_path: Path) -> None:
+    data = zipped()
+    at = data.index(b"PK\1\2")
+    moved = bytearray(data[:at] + b"hidden" + data[at:])
+    moved[-6:-2] = (at + 6).to_bytes(4, "little")
+    with pytest.raises(Refused, match="no file accounts for"):
+        opened(tmp_path, bytes(moved))
+
+
 def test_another_local_header_than_the_directory_tells_is_refused(tmp_path: Path) -> None:
     data = bytearray(zipped())
     data[6] = 8  # a flag that `zipfile` would not look at

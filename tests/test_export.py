@@ -87,6 +87,15 @@ def test_answers_are_the_ledger_s_own_bytes(ledger: Path, files: dict[str, bytes
     assert json.loads(files[names[2]])["result"]["ti_seconds"] == 0  # recorded after what is known
 
 
+def test_attested_knowledge_looks_at_the_whole_ledger_here_as_there(ledger: Path, tmp_path: Path) -> None:
+    made = unpack(export(ledger, tmp_path / "b.zip", switches={"knowledge": "attested"}))
+    given = json.loads(made["answers/02-availability.json"])
+    with open_ledger(str(ledger), create=False) as book:
+        again = ask(book, "availability", contract="C1", known_at=KNOWN_AT, month="2026-02", reading={"knowledge": "attested"})
+        assert given["position"] == book.position
+    assert made["answers/02-availability.json"] == again.to_json().encode()
+
+
 def test_all_that_is_known_looks_at_the_last_entry(ledger: Path, tmp_path: Path) -> None:
     manifest = json.loads(unpack(export(ledger, tmp_path / "b.zip", known_at=None))["manifest.json"])
     assert manifest["position"] == manifest["size"]

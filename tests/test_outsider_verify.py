@@ -17,7 +17,7 @@ from ledger.errors import Refused
 from replays import outsider_verify
 from replays.verify import verify
 from tests.bundles import KEY, OTHER, Files, export, head, make_ledger, pack, unpack
-from tests.test_verify import ALTERATIONS, TRUST, failed
+from tests.test_verify import ALTERATIONS, STATE, TRUST, failed, tampered
 
 SOURCE = Path(outsider_verify.__file__)
 OURS_ALONE = {"answers", "report"}  # recomputing needs the software
@@ -113,6 +113,13 @@ def test_a_flipped_bit_anywhere_fails_in_both(bundle: Path, tmp_path: Path) -> N
         ours, found = failed(verify(str(tmp_path / "bad.zip"), TRUST)), bad(theirs(data))
         assert ours, at
         assert found, at
+
+
+def test_both_see_an_entry_that_was_back_dated_before_the_head_was_signed(ledger: Path, tmp_path: Path) -> None:
+    statement = STATE.format('"recorded_at":"2026-05-01', '"recorded_at":"2026-01-01', 311)
+    bad_ledger = tampered(ledger, tmp_path / "bad.db", statement)
+    made = export(bad_ledger, tmp_path / "bad.zip", known_at=None, earlier=())
+    assert bad(theirs(made.read_bytes())) == failed(verify(str(made), TRUST)) == {"recorded_at"}
 
 
 def test_it_runs_alone_from_inside_the_bundle(bundle: Path, tmp_path: Path) -> None:

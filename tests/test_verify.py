@@ -182,6 +182,7 @@ ALTERATIONS: tuple[tuple[str, Callable[[Files], Files], set[str]], ...] = (
     ("an earlier head of another history", lambda f: relisted({**f, "proofs/checkpoint-200": strange_head(f)}), {"held head"}),
     ("a token over another head", lambda f: relisted({**f, "timestamps/a.tsr": b"x" * 99, "timestamps/a.txt": b"0" * 64 + b"\n"}), {"time stamps"}),
     ("readings that were not asked", altered("readings.json", b'"asked":{}', b'"asked":{"overlap":"sum"}'), {"answers"}),
+    ("a reading told that was not in force", altered("readings.json", b'"overlap":"union"', b'"overlap":"sum"'), {"answers"}),
     ("a line that is no line", altered("log/entries.tsv", b"1\t", b"01\t"), {"entries"}),
     ("entries without their last newline", lambda f: relisted(edited(f, "log/entries.tsv", lambda d: d[:-1])), {"entries"}),
 )  # fmt: skip
@@ -337,6 +338,28 @@ def test_entries_of_old_formats_and_of_unknown_types_are_canonical_as_they_stand
         else:
             with pytest.raises(Failed):
                 audit.result(CANONICAL, "fine")
+
+
+def test_the_clock_is_held_against_the_page_before() -> None:
+    from replays.checks_entries import CLOCK, EntryAudit
+
+    base = ('{"stream":"contract:C1","version":%d,"recorded_at":"2026-01-01T00:00:0%dZ","recorded_by":"t","source":"s",'
+            '"id":"i%d","salt":"00","event":{"type":"outage_ended","outage":"O","at":"2026-01-01T00:00:00Z"}}')  # fmt: skip
+    for second, is_good in ((4, False), (5, True), (6, True)):
+        audit = EntryAudit()
+        audit.page([1], [(base % (1, 5, 1)).encode()])
+        audit.page([2], [(base % (2, second, 2)).encode()])
+        if is_good:
+            assert audit.result(CLOCK, "fine") == "fine"
+        else:
+            with pytest.raises(Failed):
+                audit.result(CLOCK, "fine")
+
+
+def test_a_head_of_another_log_is_not_taken_for_this_one_s(ledger: Path, bundle: Path) -> None:
+    with open_ledger(str(ledger), create=False) as book:
+        held = head(book, 300).replace(ORIGIN.encode(), b"other/log")
+    assert failed(verify(str(bundle), Trust(held=held))) == {"held head"}
 
 
 def test_entries_cut_at_other_places_are_not_taken_for_entries() -> None:

@@ -35,9 +35,10 @@ def build(path: str, entries: int, contracts: int) -> None:
             opening = {"specversion": "1.0", "id": "c", "source": "t", "type": "contract_started", "data": told,
                        "subject": f"contract:C{number}"}  # fmt: skip
             batch = [opening]
-            for n in range(entries // contracts // 2):
-                moment = datetime.fromtimestamp(1_757_000_000 + n * 3_600, UTC).isoformat()
-                later = datetime.fromtimestamp(1_757_000_300 + n * 3_600, UTC).isoformat()
+            count = entries // contracts // 2
+            for n in range(count):
+                start = 1_757_000_000 + n * (31_000_000 // count)
+                moment, later = (datetime.fromtimestamp(at, UTC).isoformat() for at in (start, start + 300))
                 batch += outage(n, moment, later, f"contract:C{number}")
             book.record(batch)
 
