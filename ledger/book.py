@@ -112,7 +112,7 @@ class Ledger:
         """
         with without_collector(PAGE):
             batch = list(drafts(events, subject=subject, source=source or self.recorded_by))
-        return self.record_drafts(batch, dry_run)
+            return self.record_drafts(batch, dry_run)
 
     def record_drafts(self, batch: Sequence[Draft], dry_run: bool = False) -> list[Receipt]:
         """As `record`, for events already parsed.

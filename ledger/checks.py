@@ -83,8 +83,8 @@ DAYS = _fields_of(r"^(?!dict).*datetime\.date\b")
 TEXTS = _fields_of("max_length")
 FREE = _fields_of("max_length=2000")
 WORDS = {kind: names for kind, names in _fields_of("max_length=2000", required=True).items() if names}  # reasons
-_PARTIES_OF = dict(PARTIES)
-_INTERVALS_OF = {k: tuple(i[1:] for i in INTERVALS if i[0] is k) for k in e.VOCABULARY.values()}
+PARTIES_OF = dict(PARTIES)
+INTERVALS_OF = {k: tuple(i[1:] for i in INTERVALS if i[0] is k) for k in e.VOCABULARY.values()}
 
 
 def check(event: Event, recorded_at: datetime) -> None:
@@ -106,7 +106,7 @@ def check(event: Event, recorded_at: datetime) -> None:
             )
     for name in DAYS[kind]:
         check_years(getattr(event, name), kind, name)
-    for earlier, later, strictly in _INTERVALS_OF[kind]:
+    for earlier, later, strictly in INTERVALS_OF[kind]:
         _check_interval(event, earlier, later, strictly)
     for name in TEXTS[kind]:
         _check_text(event, name)
@@ -115,8 +115,8 @@ def check(event: Event, recorded_at: datetime) -> None:
     for name in WORDS.get(kind, ()):
         if not getattr(event, name).strip():
             raise Refused("no_reason", f"{_at(event, name)} is empty; say why")
-    if kind in _PARTIES_OF:
-        _check_party(event, _PARTIES_OF[kind])
+    if kind in PARTIES_OF:
+        _check_party(event, PARTIES_OF[kind])
     special = SPECIAL.get(kind)
     if special is not None:
         special(event, recorded_at)

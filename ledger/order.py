@@ -1,4 +1,4 @@
-"""What may follow what: one table of steps, and a fold that refuses whatever the table does not allow.
+"""What may follow what: a fold that refuses whatever the table of steps (`steps.py`) does not allow.
 
 A *thing* is what events speak of by the same id within one stream (an outage, a backup, a request). It
 has a status, and each step says from which statuses an event may come and what status it leaves.
@@ -10,107 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ledger.errors import Refused
 from ledger.events import VOCABULARY, Event
-
-NOTHING = ""  # the status of a thing nobody spoke of yet
-
-
-class Step(NamedTuple):
-    """One row: event type, the noun and the field that names the thing, and what the event needs and leaves."""
-
-    type: str
-    noun: str
-    id_field: str
-    follows: tuple[str, ...]  # statuses it may follow; empty: any, nothing included
-    becomes: str | None  # None: the status stays
-    at: str  # the field compared with the thing's beginning; empty: none
-    once: bool = False  # at most once for a thing
-    strictly: bool = False  # must be after the beginning, not merely not before
-
-
-_K = ("known",)
-MUST_FOLLOW: tuple[Step, ...] = (
-    Step("contract_started", "contract", "", (NOTHING,), "running", "service_start"),
-    Step("contract_scope_changed", "contract", "", ("running", "suspended"), None, ""),
-    Step("option_subscribed", "contract", "", ("running", "suspended"), None, ""),
-    Step("option_cancelled", "contract", "", ("running", "suspended"), None, ""),
-    Step("contract_suspended", "contract", "", ("running",), "suspended", ""),
-    Step("contract_resumed", "contract", "", ("suspended",), "running", ""),
-    Step("contract_terminated", "contract", "", ("running", "suspended"), None, "effective_from", once=True),
-    Step("service_assigned", "contract", "", ("running", "suspended"), None, ""),
-    Step("service_unassigned", "contract", "", ("running", "suspended"), None, ""),
-    Step("access_codes_communicated", "contract", "", ("running", "suspended"), None, "", once=True),
-    Step("service_started", "service", "service", (NOTHING,), "running", "at"),
-    Step("outage_started", "outage", "outage", (NOTHING,), "open", "at"),
-    Step("outage_ended", "outage", "outage", ("open",), "ended", "at", strictly=True),
-    Step("outage_linked", "outage", "outage", ("open", "ended"), None, ""),
-    Step("outage_claimed", "claim", "claim", (NOTHING,), "claimed", "from_"),
-    Step("outage_claim_accepted", "claim", "claim", ("claimed", "rejected"), "accepted", ""),
-    Step("outage_claim_rejected", "claim", "claim", ("claimed", "accepted"), "rejected", ""),
-    Step("exclusion_claimed", "exclusion", "exclusion", (NOTHING,), "claimed", "from_"),
-    Step("exclusion_contested", "exclusion", "exclusion", ("claimed",), "contested", ""),
-    Step("exclusion_accepted", "exclusion", "exclusion", ("claimed", "contested"), "accepted", ""),
-    Step("exclusion_upheld", "exclusion", "exclusion", ("claimed", "contested"), "upheld", ""),
-    Step("exclusion_rejected", "exclusion", "exclusion", ("claimed", "contested"), "rejected", ""),
-    Step("maintenance_announced", "announcement", "maintenance", (NOTHING,), "announced", ""),
-    Step("maintenance_rescheduled", "announcement", "maintenance", ("announced",), None, ""),
-    Step("maintenance_cancelled", "announcement", "maintenance", ("announced",), "cancelled", ""),
-    Step("maintenance_started", "maintenance", "maintenance", (NOTHING,), "started", "at"),
-    Step("blocking_started", "maintenance", "maintenance", ("started", "ended"), "blocked", "at"),
-    Step("blocking_ended", "maintenance", "maintenance", ("blocked",), "started", "at", strictly=True),
-    Step("maintenance_ended", "maintenance", "maintenance", ("started",), "ended", ""),
-    Step("backup_completed", "backup", "backup", (NOTHING, "failed"), "kept", "completed_at"),
-    Step("backup_failed", "backup", "backup", (NOTHING, "failed"), "failed", "failed_at"),
-    Step("backup_verified", "backup", "backup", ("kept", "deleted"), None, "at"),
-    Step("backup_copy_stored", "backup", "backup", ("kept", "deleted"), None, ""),
-    Step("backup_copy_lost", "backup", "backup", ("kept", "deleted"), None, "at"),
-    Step("backup_deleted", "backup", "backup", ("kept",), None, "at"),
-    Step("restore_requested", "restore", "restore", (NOTHING,), "requested", "requested_at"),
-    Step("restore_started", "restore", "restore", ("requested", "failed"), "started", "at"),
-    Step("restore_completed", "restore", "restore", ("requested", "started"), "completed", "at"),
-    Step("restore_failed", "restore", "restore", ("requested", "started"), "failed", "at"),
-    Step("restore_refused", "restore", "restore", ("requested",), "refused", "at"),
-    Step("disaster_declared", "disaster", "disaster", (NOTHING,), "declared", "at"),
-    Step("disaster_recovered", "disaster", "disaster", ("declared",), "recovered", "at"),
-    Step("update_rolled_out", "rollout", "update+environment", (NOTHING, "rolled_back"), "rolled_out", "at"),
-    Step("update_rolled_back", "rollout", "update+environment", ("rolled_out",), "rolled_back", "at"),
-    Step("support_request_registered", "request", "request", (NOTHING,), "known", "at"),
-    Step("support_request_acknowledged", "request", "request", _K, None, "at", once=True),
-    Step("support_request_taken_in_charge", "request", "request", _K, None, "at", once=True),
-    Step("support_request_resolved", "request", "request", _K, None, "at", once=True),
-    Step("support_request_excluded", "request", "request", _K, None, "at", once=True),
-    Step("support_request_withdrawn", "request", "request", _K, None, "at", once=True),
-    Step("support_suspended", "support", "", (NOTHING, "running"), "suspended", "at"),
-    Step("support_resumed", "support", "", ("suspended",), "running", "at", strictly=True),
-    Step("support_line_closed", "support_line", "", (NOTHING, "open"), "closed", "at"),
-    Step("support_line_opened", "support_line", "", ("closed",), "open", "at", strictly=True),
-    Step("call_received", "call", "call", (NOTHING,), "waiting", "at"),
-    Step("call_answered", "call", "call", ("waiting",), "answered", "at"),
-    Step("anomaly_reproduced", "anomaly", "anomaly", (), None, "", once=True),
-    Step("anomaly_qualified", "anomaly", "anomaly", (NOTHING,), "known", "at"),
-    Step("anomaly_reclassified", "anomaly", "anomaly", _K, None, "at"),
-    Step("action_plan_delivered", "anomaly", "anomaly", (), None, "", once=True),
-    Step("workaround_delivered", "anomaly", "anomaly", (), None, "", once=True),
-    Step("fix_delivered", "anomaly", "anomaly", (), None, "", once=True),
-    Step("recette_refresh_requested", "refresh", "refresh", (NOTHING,), "requested", "at"),
-    Step("recette_refreshed", "refresh", "refresh", (NOTHING, "requested"), "done", "at"),
-    Step("recette_refresh_refused", "refresh", "refresh", ("requested",), "refused", "at"),
-    Step("account_instruction_received", "instruction", "instruction", (NOTHING,), "known", "at"),
-    Step("account_instruction_executed", "instruction", "instruction", (), "executed", "at", once=True),
-    Step("invoice_issued", "invoice", "invoice", (NOTHING,), "issued", "at"),
-    Step("availability_statement_issued", "statement", "statement", (NOTHING,), "issued", ""),
-    Step("statement_contested", "statement", "statement", ("issued",), None, ""),
-    Step("dispute_opened", "dispute", "dispute", (NOTHING,), "open", ""),
-    Step("dispute_evidence_filed", "dispute", "dispute", ("open", "decided"), None, ""),
-    Step("dispute_replayed", "dispute", "dispute", ("open", "decided"), None, ""),
-    Step("dispute_decided", "dispute", "dispute", ("open", "decided"), "decided", ""),
-    Step("dispute_closed", "dispute", "dispute", ("open", "decided"), "closed", ""),
-    Step("legal_hold_placed", "hold", "hold", (NOTHING,), "placed", "at"),
-    Step("legal_hold_lifted", "hold", "hold", ("placed",), "lifted", "at", strictly=True),
-)
+from ledger.steps import MUST_FOLLOW, NOTHING, Step
 
 STEPS: dict[type[Event], Step] = {VOCABULARY[step.type]: step for step in MUST_FOLLOW}
 assert len(STEPS) == len(MUST_FOLLOW)
@@ -133,63 +39,79 @@ class Thing:
 
 def thing_of(event: Event) -> ThingKey | None:
     """The thing an event speaks of, as (noun, id); None when nothing need precede or follow it."""
-    step = STEPS.get(type(event))
-    if step is None:
-        return None
-    field = step.id_field
-    if not field:
-        return (step.noun, "")
-    if "+" not in field:
-        return (step.noun, getattr(event, field))
-    return (step.noun, "/".join([getattr(event, name) for name in field.split("+")]))
+    plan = PLANS.get(type(event))
+    return None if plan is None else plan.things(event)[0]
 
 
 def group_of(event: Event) -> ThingKey | None:
     """The things that must be folded together when one of their events is corrected."""
-    key = thing_of(event)
-    return ("maintenance", key[1]) if key is not None and key[0] == "announcement" else key
+    plan = PLANS.get(type(event))
+    return None if plan is None else plan.things(event)[1]
 
 
 def take(event: Event, things: dict[ThingKey, Thing]) -> None:
     """Fold one event into what the stream knows, or raise `Refused` and change nothing."""
-    key = thing_of(event)
-    if key is None:
-        return
-    step = STEPS[type(event)]
-    thing = things.get(key) or Thing()
-    _check_step(step, event, key, thing)
-    special = SPECIAL.get(step.type)
+    plan = PLANS.get(type(event))
+    if plan is not None:
+        fold(plan, plan.things(event)[0], event, things)
+
+
+def fold(plan: Plan, key: ThingKey, event: Event, things: dict[ThingKey, Thing]) -> None:
+    """As `take`, for an event whose plan and thing are at hand."""
+    step, special, after, first, _ = plan
+    thing = things.get(key)
+    if thing is None:
+        if step.follows and NOTHING not in step.follows:
+            raise _unknown(step, key)
+        thing = Thing()
+    else:
+        _check_step(step, event, key, thing)
     if special is not None:
         special(event, thing, things)
-    if step.type not in thing.seen:
+    if not thing.seen:
+        thing.seen = first
+    elif step.type not in thing.seen:
         thing.seen = (*thing.seen, step.type)
     if step.becomes is not None:
         thing.status = step.becomes
         if step.at:
             thing.began_at = getattr(event, step.at)
-    after = AFTER.get(step.type)
     if after is not None:
         after(event, thing)
     things[key] = thing
 
 
 def _check_step(step: Step, event: Event, key: ThingKey, thing: Thing) -> None:
-    name = f"{key[0]} {key[1]}".strip()
     if step.follows and thing.status not in step.follows:
         if thing.status == NOTHING:
-            raise Refused("end_without_start", f"{step.type}: no {name} is known in this stream; record it first")
+            raise _unknown(step, key)
         if step.type in thing.seen:
-            raise Refused("twice", f"{step.type}: {name} has it already; to change it, record a correction")
-        raise Refused("out_of_order", f"{step.type} cannot follow: {name} is {thing.status}")
+            raise _twice(step, key)
+        raise Refused("out_of_order", f"{step.type} cannot follow: {_called(key)} is {thing.status}")
     if step.once and step.type in thing.seen:
-        raise Refused("twice", f"{step.type}: {name} has it already; to change it, record a correction")
+        raise _twice(step, key)
     if not step.at or thing.began_at is None:
         return
     at = getattr(event, step.at)
     if at is None or at > thing.began_at or (at == thing.began_at and not step.strictly):
         return
     code, what = ("not_after_start", "not after") if step.strictly else ("before_start", "before")
-    raise Refused(code, f"{step.type}: {at.isoformat()} is {what} {thing.began_at.isoformat()}, where {name} began")
+    began = f"{thing.began_at.isoformat()}, where {_called(key)} began"
+    raise Refused(code, f"{step.type}: {at.isoformat()} is {what} {began}")
+
+
+def _twice(step: Step, key: ThingKey) -> Refused:
+    return Refused("twice", f"{step.type}: {_called(key)} has it already; to change it, record a correction")
+
+
+def _unknown(step: Step, key: ThingKey) -> Refused:
+    return Refused(
+        "end_without_start", f"{step.type}: no {_called(key)} is known in this stream; record it first"
+    )
+
+
+def _called(key: ThingKey) -> str:
+    return f"{key[0]} {key[1]}".strip()
 
 
 # --- what a table of statuses cannot say ---
@@ -242,7 +164,12 @@ def _places_left(event: Any, thing: Thing) -> None:
 
 
 def _copies(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
-    thing.places = frozenset(event.locations)
+    thing.places = _places(tuple(event.locations))
+
+
+@lru_cache(maxsize=1024)  # most backups lie in the same few places
+def _places(locations: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(locations)
 
 
 def _copy_stored(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
@@ -386,4 +313,43 @@ AFTER: dict[str, Callable[[Any, Thing], None]] = {
     "blocking_ended": _stays_ended,
     "backup_deleted": _places_left,
     "backup_copy_lost": _lost,
+}
+
+
+class Plan(NamedTuple):
+    """All that folding an event of one type needs, looked up once."""
+
+    step: Step
+    special: Callable[[Any, Thing, dict[ThingKey, Thing]], None] | None
+    after: Callable[[Any, Thing], None] | None
+    first: tuple[str, ...]  # what a thing has seen after this alone
+    things: Callable[[Any], tuple[ThingKey, ThingKey]]  # the thing an event speaks of, and the group it is folded in
+
+
+def _things(step: Step) -> Callable[[Any], tuple[ThingKey, ThingKey]]:
+    noun, field = step.noun, step.id_field
+    alone = (noun, "")
+    name: Callable[[Any], str] = attrgetter(field.partition("+")[0])
+
+    def of_both(event: Any) -> tuple[ThingKey, ThingKey]:
+        key = (noun, "/".join([getattr(event, part) for part in field.split("+")]))
+        return key, key
+
+    def with_work(event: Any) -> tuple[ThingKey, ThingKey]:
+        return (noun, name(event)), ("maintenance", name(event))
+
+    def named(event: Any) -> tuple[ThingKey, ThingKey]:
+        key = (noun, name(event))
+        return key, key
+
+    if not field:
+        return lambda event: (alone, alone)
+    if noun == "announcement":  # folded with the work it announces
+        return with_work
+    return of_both if "+" in field else named
+
+
+PLANS = {
+    kind: Plan(step, SPECIAL.get(step.type), AFTER.get(step.type), (step.type,), _things(step))
+    for kind, step in STEPS.items()
 }

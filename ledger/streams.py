@@ -12,15 +12,17 @@ from ledger.errors import Refused
 from ledger.order import Thing, ThingKey
 
 Key = tuple[str, int, int]  # source, position, version
+LONG_BATCH_OBJECTS = 50_000
 
 
 class StreamState:
     """The folded state of one stream; kept between batches, caught up under the write lock."""
 
-    __slots__ = ("dirty", "groups", "keys", "name", "things", "version")
+    __slots__ = ("dirty", "groups", "keys", "name", "of_contract", "things", "version")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.of_contract = name.startswith("contract:")
         self.version = 0
         self.keys: dict[str, tuple[Key, ...]] = {}
         self.things: dict[ThingKey, Thing] = {}
@@ -60,7 +62,10 @@ def replace_group(stream: StreamState, group: ThingKey, things: dict[ThingKey, T
 
 @contextmanager
 def without_collector(count: int) -> Iterator[None]:
-    """Let the garbage collector rest during a long batch: nothing in it is cyclic, and it would walk it all."""
+    """Let the garbage collector rest during a long batch: nothing in it is cyclic, and it would walk it all.
+
+    After a batch so long that its first walk would cost a fifth of the batch, what is young counts as old.
+    """
     paused = count > 500 and gc.isenabled()
     if paused:
         gc.disable()
@@ -68,4 +73,7 @@ def without_collector(count: int) -> Iterator[None]:
         yield
     finally:
         if paused:
+            if gc.get_count()[0] > LONG_BATCH_OBJECTS and not gc.get_freeze_count():
+                gc.freeze()  # and back at once: the collector's way to call all there is old, unwalked
+                gc.unfreeze()
             gc.enable()
