@@ -30,6 +30,7 @@ from ledger.spans import FOREVER, Instant, seconds
 from projections.asking import Answer, answer_from
 from projections.finding import text
 from projections.questions import question, read
+from replays.readings import verdict
 
 _STATES: tuple[tuple[type[Any], str], ...] = (
     (DisputeOpened, "open"),
@@ -149,3 +150,47 @@ def replayed(history: History, found: Dispute, switches: Mapping[str, str]) -> A
     """The disputed question, answered by this history under these switches."""
     asked = question(found.question)
     return answer_from(history, asked, read(asked, found.params), switches)
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """The verdict as one party sees it, or as decided, and what that way of seeing takes for granted."""
+
+    seen_by: str
+    verdict: str
+    td_percent: str | None
+    takes: str
+
+
+def views(history: History, found: Dispute) -> list[View]:
+    """The verdict as the provider sees it, as the customer does, and (once decided) as decided.
+
+    The provider lets its exclusions stand and no open claim count; the customer lets contested exclusions
+    fall and its claims count (the range of article 6); a decision is the same facts under its reading.
+    """
+    result = replayed(history, found, {}).result
+    seen = [_view("provider", found, result, "exclusions stand as claimed, open claims do not count")]
+    doubt = result.get("range") if isinstance(result, dict) else None
+    if doubt:
+        broken = doubt["breach_low"]
+        seen.append(
+            View(
+                seen_by="customer",
+                verdict="broken" if broken else "kept",
+                td_percent=doubt["td_percent_low"],
+                takes="contested exclusions fall, open claims count",
+            )
+        )
+    else:
+        seen.append(_view("customer", found, result, "nothing is contested in the facts"))
+    if found.decision is not None:
+        decided = replayed(history, found, found.decided_reading).result
+        reading = (
+            ", ".join(f"{name}={value}" for name, value in found.decided_reading.items()) or "the reading in force"
+        )
+        seen.append(_view("decided", found, decided, reading))
+    return seen
+
+
+def _view(seen_by: str, found: Dispute, result: Any, takes: str) -> View:
+    percent = result.get("td_percent") if isinstance(result, dict) else None
+    return View(seen_by=seen_by, verdict=verdict(found.question, result), td_percent=percent, takes=takes)

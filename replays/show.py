@@ -136,7 +136,7 @@ def side_by_side(named: list[tuple[str, str, Any]]) -> None:
     rows(table)
 
 
-def dispute(found: Any, verdict: Any) -> None:
+def dispute(found: Any, verdict: Any, views: Iterable[Any] = ()) -> None:
     """A dispute: what is asked, what happened in it, and the verdict now."""
     from projections.questions import question
 
@@ -148,6 +148,7 @@ def dispute(found: Any, verdict: Any) -> None:
         out.print(f"hold {hold['hold']} since {hold['placed_at']}; deleted meanwhile: {gone}", markup=False)
     if found.decision:
         out.print(f"decided: {found.decision} {_cell(found.decided_reading)} (facts stay as they were)", markup=False)
+    rows([{f: getattr(view, f) for f in view.__struct_fields__} for view in views], title="The verdict, as seen by")
     answer(verdict, question(found.question))
 
 

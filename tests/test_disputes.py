@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,3 +209,25 @@ def test_an_accepted_claim_and_a_rejected_exclusion_move_the_verdict_by_facts_no
     assert lost() == 0  # decided, but what happened is not rewritten by it
     tell("2026-04-13T08:00:00Z", "exclusion_rejected", {"exclusion": "X-1", "reason": "no flood", "by": "expert"})
     assert lost() == 3600
+
+
+def test_a_dispute_shows_the_verdict_as_each_party_sees_it_and_as_decided(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from ledger import open_ledger
+    from ledger.demo import record_demo
+    from ledger.events import DisputeDecided, DisputeOpened
+    from replays import disputes
+
+    record_demo(str(tmp_path / "demo.db"))
+    with open_ledger(str(tmp_path / "demo.db"), create=False) as book:
+        opened = DisputeOpened(dispute="D-5", question="availability", params={"month": "2026-05"}, reason="contested", by="customer")
+        book.record([opened, DisputeDecided(dispute="D-5", decision="as claimed", by="expert")], subject="contract:C-2041")
+        contested = book.history("C-2041", known_at=datetime(2026, 6, 5, tzinfo=UTC))
+        now = book.history("C-2041")
+        found = disputes.dispute(now, "D-5")
+        then = {view.seen_by: view for view in disputes.views(contested, found)}
+        assert (then["provider"].verdict, then["customer"].verdict) == ("kept", "broken")
+        assert {view.seen_by: view.verdict for view in disputes.views(now, found)} == {
+            "provider": "broken", "customer": "broken", "decided": "broken",
+        }  # fmt: skip

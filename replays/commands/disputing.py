@@ -320,10 +320,11 @@ def show_dispute(name: str, url: str, contract: str | None, known_at: str | None
         history = _history(book, contract, known_at)
         found = disputes.dispute(history, name)
         answer = disputes.replayed(history, found, {})
+        seen = disputes.views(history, found)
     if as_json:
-        click.echo(msgspec.json.encode({"dispute": found, "answer": answer}))
+        click.echo(msgspec.json.encode({"dispute": found, "views": seen, "answer": answer}))
         return
-    show.dispute(found, answer)
+    show.dispute(found, answer, seen)
 
 
 def _record(url: str, contract: str | None, recorded_by: str, event: Any) -> None:
