@@ -20,11 +20,15 @@ from replays.checks import Failed, NotChecked
 
 
 class Trust(Struct, frozen=True, kw_only=True):
-    """What the verifier brings: the log's keys, a policy, and a checkpoint held since before."""
+    """What the verifier brings: the log's keys, a policy, a checkpoint held since before, an authority's roots.
+
+    `roots` are the PEM certificates of the time stamp authorities trusted.
+    """
 
     keys: tuple[VerifierKey, ...] = ()
     policy: Policy | None = None
     held: bytes | None = None
+    roots: bytes | None = None
 
     @property
     def logs(self) -> tuple[VerifierKey, ...]:

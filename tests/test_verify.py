@@ -248,6 +248,19 @@ def test_a_quorum_of_witnesses_is_asked_for(ledger: Path, tmp_path: Path) -> Non
     assert failed(verify(str(export(ledger, tmp_path / "p.zip", checkpoint=plain)), Trust(policy=policy))) == {"witnesses"}
 
 
+def test_a_time_stamp_is_verified_against_the_roots_one_brings(ledger: Path, tmp_path: Path) -> None:
+    from ledger.timestamps import request
+    from tests.test_timestamps import Authority
+
+    authority, stranger = (Authority(tmp_path / name) for name in ("a", "b"))
+    with open_ledger(str(ledger), create=False) as book:
+        signed = head(book)
+    made = str(export(ledger, tmp_path / "t.zip", checkpoint=signed, stamps={"01": authority.answer(request(signed))}))
+    assert states(verify(made, TRUST))["time stamps"] == "not checked"
+    assert states(verify(made, Trust(keys=TRUST.keys, roots=authority.roots)))["time stamps"] == "ok"
+    assert failed(verify(made, Trust(keys=TRUST.keys, roots=stranger.roots))) == {"time stamps"}
+
+
 # --- ledgers ---
 
 

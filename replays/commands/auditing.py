@@ -116,13 +116,12 @@ def _progress() -> Callable[[str, int, int], None] | None:
     return tell
 
 
-@click.command(
-    epilog="Example: service-ledger verify C-2041-2026Q1.zip --policy trust.txt --held head-2025-12.txt"
-)
+@click.command(epilog="Example: service-ledger verify C-2041-2026Q1.zip --policy trust.txt --held head-2025-12.txt")
 @click.argument("what", metavar="LEDGER|BUNDLE|DIRECTORY")
 @click.option("--held", metavar="FILE", help="A checkpoint held since before: nothing under it may have changed.")
 @click.option("--policy", metavar="FILE", help="Whom you trust, in the words of C2SP tlog-policy.")
 @click.option("--vkey", multiple=True, metavar="KEY", help="A verification key you trust, from elsewhere (repeatable).")
+@click.option("--roots", metavar="FILE", help="PEM certificates of the time stamp authorities you trust.")
 @click.option("--max-bytes", type=click.IntRange(min=1), help="Refuse a larger bundle (4 GiB).")
 @json_option
 @click.pass_context
@@ -132,6 +131,7 @@ def verify(
     held: str | None,
     policy: str | None,
     vkey: tuple[str, ...],
+    roots: str | None,
     max_bytes: int | None,
     as_json: bool,
 ) -> None:
@@ -151,6 +151,7 @@ def verify(
         keys=tuple(map(parse_vkey, vkey)),
         policy=None if policy is None else parse_policy(_read(policy)),
         held=None if held is None else _read(held),
+        roots=None if roots is None else _read(roots),
     )
     if trust.held is not None:
         read_head(trust.held)
