@@ -71,7 +71,6 @@ FALSE = "it was false from the first day and never changed: no evidence of a rec
 HIDDEN = "entries of others are hashes too; that one of the contract's own is among them only a second bundle or copy tells"
 READING = "nothing is false: readings.json and each answer name the reading; it is the reader who must agree with it"
 SOFTWARE = "a verifier that comes from the liar may say what it likes; take `verify.py` from a release, never from the bundle"
-DERIVED = "nothing is: the tree can be made again from the entries, whose root is checked; told as `not checked`"
 SIZE = "the root does not bind the size; the entry is under it all the same, and whoever reads the tiles sees the lie"
 ELSEWHERE = "only who brings this anchor looks at it"
 NO_LINE = "the log's own signature is good; a line of a witness, or a stamp over these very bytes, is asked for by few"
@@ -117,7 +116,7 @@ TABLE: tuple[tuple[Attack, str, str, Cells, str], ...] = (
     (by.in_database("UPDATE tree_tiles SET hashes = zeroblob(8192)"), "ledger", "a tile of the tree altered", same("tiles"), ""),
     (by.in_database("UPDATE tree_tiles SET root = zeroblob(32)"), "ledger", "the root kept over a tile altered", same("tiles"), ""),
     (by.in_database("INSERT INTO tree_tiles SELECT id + 1, root, hashes FROM tree_tiles"), "ledger", "a tile over entries that are not there", same("tiles"), ""),
-    (by.in_database("DELETE FROM tree_tiles"), "ledger", "every tile of the tree removed", same(""), DERIVED),
+    (by.in_database("DELETE FROM tree_tiles"), "ledger", "every tile of the tree removed", same("tiles"), ""),
     (by.trigger_removed, "ledger", "the guard against changes removed from the schema", same("container"), ""),
     # the head shown with the ledger
     (partial(by.with_head, by.head_not_signed), "ledger", "the head is not signed", BAD_HEAD, ""),
