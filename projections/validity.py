@@ -139,11 +139,12 @@ class Watched(History):
         self.watch = Watch()
         self._told: Mapping[str, Entries] = {}
         self._quiet = 0  # above 0, a property that notes its own types is at work
+        self.second = now  # the knowledge instant itself: whoever reads it says `watch.by` when that matters
         watching: Any = Now(now, lambda: self.watch)
         super().__init__(contract, streams, known_at=None, position=position, now=watching, knowledge=knowledge)
 
     @property
-    def streams(self) -> Mapping[str, Entries]:  # type: ignore[override]
+    def streams(self) -> Mapping[str, Entries]:
         """The entries themselves."""
         if not self._quiet:
             self.watch.kinds.add(ANY)
@@ -165,24 +166,24 @@ class Watched(History):
         return self._quietly(lambda: History._of_stream(self, stream, kinds))
 
     @property
-    def frame(self) -> list[Fact]:  # type: ignore[override]
+    def frame(self) -> list[Fact]:
         """Terms and calendars: an entry in the stream `ledger` ends the validity of everything."""
         found = self.__dict__.get("_frame")
         if found is None:
-            found = self.__dict__["_frame"] = self._quietly(lambda: History.frame.func(self))
-        return found  # type: ignore[no-any-return]
+            found = self.__dict__["_frame"] = self._quietly(lambda: _property("frame")(self))
+        return found
 
     @property
-    def last_known_at(self) -> Instant:  # type: ignore[override]
+    def last_known_at(self) -> Instant:
         return seconds(max((known[2] for known in self._known(self._own_stream)), default=self.started.known_at))
 
     @property
-    def facts(self) -> list[Fact]:  # type: ignore[override]
-        return History.facts.func(self)  # type: ignore[no-any-return]
+    def facts(self) -> list[Fact]:
+        return _property("facts")(self)
 
     @property
-    def own_facts(self) -> list[Fact]:  # type: ignore[override]
-        return History.own_facts.func(self)  # type: ignore[no-any-return]
+    def own_facts(self) -> list[Fact]:
+        return _property("own_facts")(self)
 
     def _known(self, stream: str) -> list[Known]:
         if not self._quiet:
@@ -195,6 +196,12 @@ class Watched(History):
             return act()
         finally:
             self._quiet -= 1
+
+
+def _property(name: str) -> Callable[[History], list[Fact]]:
+    """How `History` works a cached property out."""
+    found: Callable[[History], list[Fact]] = History.__dict__[name].func
+    return found
 
 
 def followed(history: Watched, rule: Callable[[History], T]) -> tuple[T, Watch]:

@@ -42,6 +42,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("publish", "replays.commands.evidence:publish", "Write the ledger as static files, all entries or hashes only."),
     ("timestamp", "replays.commands.evidence:timestamp", "Have a head's time told by an authority (RFC 3161)."),
     ("witness", "replays.commands.evidence:witness", "Cosign heads of somebody's ledger, as their witness."),
+    ("views", "replays.commands.views:views", "Answers in SQL tables: build them, follow live, see how far they are."),
     ("questions", "replays.commands.tables:questions", "List the questions and their parameters."),
     ("switches", "replays.commands.tables:switches", "List the switches of a reading, with values and reasons."),
     ("events", "replays.commands.tables:events", "List the event vocabulary."),

@@ -1,0 +1,307 @@
+"""The tables of the SQL views, and the figures that go into them, each through the question it belongs to.
+
+A row holds one thing's figures as `ask` gives them at every position from `known_from_position` up to, not
+including, `known_to_position` (null: still). A unit is what is computed at once: a month, a subject's part of
+the register. It says with its rows which facts and which moment they rest on (`validity`). Instants are UTC
+text, amounts in the unit their column names, truths 0 and 1, lists and tables JSON text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ledger.errors import Refused
+from ledger.events import ReadingAdopted
+from ledger.history import History
+from ledger.spans import FOREVER, Instant, seconds
+from ledger.workdays import add_months
+from projections.asking import _frame_named
+from projections.bearing import CONTRACT, KINDS
+from projections.breaches import SUBJECTS, breaches_of
+from projections.finding import Breach, text
+from projections.frame import Frames
+from projections.periods import months_between
+from projections.questions import question
+from projections.tally import month_of
+from projections.validity import ANY, Watched, followed
+
+Value = str | int | None
+
+
+class Table(NamedTuple):
+    """One table: what a row is about besides its contract, its figures (column, type), the question they are of."""
+
+    name: str
+    key: tuple[tuple[str, type], ...]
+    figures: tuple[tuple[str, type], ...]
+    asks: str
+
+
+TABLES: tuple[Table, ...] = (
+    Table("contracts", (), (
+        ("plan", str), ("production_named_users", int), ("options", str), ("service_start", str), ("services", str),
+        ("in_force", int)), "the contract as it stands at the knowledge instant"),
+    Table("availability", (("month", str),), (
+        ("prt_minutes", int), ("gross_unavailable_seconds", int), ("excluded_seconds", int), ("ti_seconds", int),
+        ("td_percent", str), ("breach", int), ("status", str), ("total_outage_seconds", int),
+        ("out_of_prt_outage_seconds", int), ("remaining_budget_seconds", int), ("excluded_by_ground", str),
+        ("contested_seconds", int), ("range", str)), "availability"),
+    Table("maintenance", (("maintenance", str),), (
+        ("notice_seconds", int), ("notice_breach", int), ("early_blocking_seconds", int),
+        ("outside_window_seconds", int), ("slot_overrun_seconds", int), ("performed", int), ("kind", str),
+        ("announced_at", str), ("recorded_late_seconds", int), ("late_recording", int),
+        ("emergency_contested", int)), "maintenance"),
+    Table("backups", (("backup", str),), (
+        ("owed_until", str), ("distinct_locations", int), ("two_copies", int), ("restorable", int),
+        ("guaranteed", int)), "backup_retention, backup_copies, restorable, the last two at the knowledge instant"),
+    Table("breaches", (("rule", str), ("obligation", str), ("subject", str), ("period", str), ("what", str),
+                       ("number", int), ("filed_in", str)), (
+        ("clause", str), ("amount", str), ("limit", str), ("filed_at", str), ("first_knowable_at", str),
+        ("because", str), ("contested", int)), "breaches, from service start to the end of the month"),
+    Table("refusals", (("unit", str),), (("code", str), ("message", str)), "what `ask` refuses instead of answering"),
+)  # fmt: skip
+BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
+
+BEARING = frozenset(map(attrgetter("__name__"), (*KINDS, *CONTRACT)))  # what bears on the availability of a month
+
+Key = tuple[str, tuple[Value, ...]]  # table, and its key columns' values
+Rows = dict[Key, tuple[Value, ...]]
+
+
+class Unit(NamedTuple):
+    """What was computed at once: which kinds of facts and which instant would have it computed anew.
+
+    `ends_at` is where the period it judges ends, `FOREVER` where it judges no single period.
+    """
+
+    kinds: frozenset[str]
+    until: Instant
+    ends_at: Instant
+
+
+class Moment:
+    """A contract at a position: its histories, by which knowledge is meant."""
+
+    def __init__(self, contract: str, streams: Mapping[str, Any], position: int, now: Instant) -> None:
+        self.history = Watched(contract, streams, position=position, now=now)
+        self._attested = Watched(contract, streams, position=position, now=now, knowledge="attested")
+
+    def meant(self, values: Mapping[str, Any]) -> History:
+        """The history `ask` answers from: by recording, or by attestation where the contract's reading says so."""
+        history = self.history
+        if any("knowledge" in fact.event.switches for fact in history.own(ReadingAdopted)):
+            adopted = _frame_named(history, Frames(history), values).reading.knowledge
+            if adopted != history.knowledge:
+                self._attested.watch, self._attested.now = history.watch, history.now
+                return self._attested
+        return history
+
+    def ask(self, name: str, **values: Any) -> Any:
+        """The result of a question."""
+        history = self.meant(values)
+        return question(name).function()(history, Frames(history), **values).result
+
+
+def units(moment: Moment) -> dict[str, Callable[[], tuple[Rows, Unit]]]:
+    """Every unit of the contract at this moment, by name, each to be computed when called.
+
+    `calendar` has no rows: it says until when there is no month more.
+    """
+    found: dict[str, Callable[[], tuple[Rows, Unit]]] = {
+        "calendar": lambda: _computed(moment, "calendar", _calendar_of),
+        "contract": lambda: _computed(moment, "contract", _contract),
+    }
+    months = _months(moment.history)
+    for label in months:
+        found[f"availability {label}"] = lambda label=label: _month(moment, label)  # type: ignore[misc]
+    found["maintenance"] = lambda: _computed(moment, "maintenance", _maintenance)
+    found["backups"] = lambda: _computed(moment, "backups", _backups)
+    for label in months:
+        found[f"breaches availability {label}"] = lambda label=label: _broken_month(moment, label)  # type: ignore[misc]
+    for subject in (subject for subject in SUBJECTS if subject != "availability"):
+        found[f"breaches {subject}"] = lambda subject=subject: _register(moment, subject)  # type: ignore[misc]
+    return found
+
+
+def unit_of(key: Key) -> str:
+    """The unit a row belongs to."""
+    table, values = key
+    if table == "availability":
+        return f"availability {values[0]}"
+    if table == "breaches":
+        return f"breaches {values[0]}" + (f" {values[-1]}" if values[0] == "availability" else "")
+    return {"contracts": "contract", "refusals": str(values[:1] and values[0])}.get(table, table)
+
+
+def next_month(history: Watched) -> Instant:
+    """The local midnight at which the month of the knowledge instant is over."""
+    calendar = _calendar(history)
+    today = calendar.local_date(history.second)
+    return calendar.at(add_months(today.replace(day=1), 1))  # type: ignore[no-any-return]
+
+
+# --- one unit each ---
+
+
+def _computed(moment: Moment, name: str, rule: Callable[[Moment], Rows]) -> tuple[Rows, Unit]:
+    rows, watch = followed(moment.history, lambda _: _refused_or(name, lambda: rule(moment)))
+    return rows, Unit(frozenset(watch.kinds), watch.until, FOREVER)
+
+
+def _refused_or(name: str, rule: Callable[[], Rows]) -> Rows:
+    try:
+        return rule()
+    except Refused as refused:
+        return {("refusals", (name,)): (refused.code, refused.message)}
+
+
+def _contract(moment: Moment) -> Rows:
+    history = moment.history
+    started, scope = history.started.event, history.scope_at(history.now)
+    in_force = any(start <= history.now < end for start, end in history.in_force)
+    services = [stream.removeprefix("service:") for stream in history.services]
+    since = text(seconds(started.service_start))
+    return {("contracts", ()): _values([scope.plan, scope.users, sorted(scope.options), since, services, in_force])}
+
+
+def _calendar_of(moment: Moment) -> Rows:
+    _period(moment.history)
+    return {}
+
+
+def _month(moment: Moment, label: str) -> tuple[Rows, Unit]:
+    name = f"availability {label}"
+
+    def rule(m: Moment) -> Rows:
+        return {("availability", (label,)): _figures("availability", m.ask("availability", month=label))}
+
+    rows, unit = _computed(moment, name, rule)
+    if ("refusals", (name,)) in rows:
+        return rows, unit
+    history = moment.meant({"month": label})
+    return rows, unit._replace(ends_at=month_of(history, Frames(history), label)[2][1])
+
+
+def _maintenance(moment: Moment) -> Rows:
+    found = moment.ask("maintenance")
+    return {("maintenance", (name,)): _figures("maintenance", row) for name, row in found.items()}
+
+
+def _backups(moment: Moment) -> Rows:
+    now = moment.history.now
+    copies = moment.ask("backup_copies", at=now)
+    guaranteed = set(moment.ask("restorable", at=now)["guaranteed"])
+    held = ("distinct_locations", "two_copies", "restorable")
+    return {
+        ("backups", (name,)): _values([until, *(copies.get(name, {}).get(h) for h in held), name in guaranteed])
+        for name, until in moment.ask("backup_retention").items()
+    }
+
+
+def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
+    """The months' own breaches filed in a calendar month.
+
+    `first_knowable_at` is found in the entries themselves, but only in those `bearing` keeps; and it is searched
+    for up to now, and stays once found (`finding.earliest`). So where the rows rest on this very second, the
+    verdicts are followed once more without it, and say how long they hold.
+    """
+    name = f"breaches availability {label}"
+    first = date.fromisoformat(f"{label}-01")
+    last = add_months(first, 1) - timedelta(days=1)
+
+    def rule(m: Moment, looked_at: set[str] | None = None) -> Rows:
+        return _rows(
+            "availability",
+            _filed(m, "availability", max(first, _period(m.history)[0]), last, looked_at),
+            _calendar(m.history),
+        )
+
+    rows, unit = _computed(moment, name, rule)
+    if unit.until == moment.history.second + 1:
+        _, verdicts = _computed(moment, name, lambda m: rule(m, set()))
+        unit = unit._replace(until=verdicts.until)
+    if ("refusals", (name,)) in rows:
+        return rows, unit
+    kinds = (unit.kinds - {ANY}) | BEARING if ANY in unit.kinds else unit.kinds
+    return rows, unit._replace(kinds=kinds, ends_at=_calendar(moment.history).at(last, "24:00"))
+
+
+def _register(moment: Moment, subject: str) -> tuple[Rows, Unit]:
+    """A subject's part of the register."""
+
+    def rule(m: Moment) -> Rows:
+        first, last = _period(m.history)
+        return _rows(subject, _filed(m, subject, first, last), _calendar(m.history)) if first <= last else {}
+
+    return _computed(moment, f"breaches {subject}", rule)
+
+
+def _filed(moment: Moment, subject: str, first: date, last: date, looked_at: set[str] | None = None) -> list[Breach]:
+    start = _period(moment.history)[0]
+    history = moment.meant({"first": start, "last": last})
+    return breaches_of(subject, history, Frames(history, None, looked_at), first, last)
+
+
+def _rows(subject: str, found: list[Breach], calendar: Any) -> Rows:
+    rows: Rows = {}
+    for breach in sorted(found, key=lambda b: (b.on, b.obligation, b.subject, b.period, b.what)):
+        row = {**breach.row(), "filed_at": text(breach.on)}
+        named = (subject, breach.obligation, breach.subject, breach.period, breach.what)
+        month = calendar.local_date(breach.on).isoformat()[:7]
+        number = next(n for n in range(1, len(found) + 2) if ("breaches", (*named, n, month)) not in rows)
+        columns = BY_NAME["breaches"].figures
+        rows["breaches", (*named, number, month)] = _values([row[column] for column, _ in columns])
+    return rows
+
+
+# --- periods ---
+
+
+def _calendar(history: Watched) -> Any:
+    return Frames(history).at(seconds(history.started.event.service_start)).calendar
+
+
+def _period(history: Watched) -> tuple[date, date]:
+    """From service start to the last day of the knowledge instant's month, both included."""
+    over_at = next_month(history)
+    history.watch.by(over_at)
+    calendar = _calendar(history)
+    first = calendar.local_date(seconds(history.started.event.service_start))
+    return first, calendar.local_date(over_at - 1)
+
+
+def _months(history: Watched) -> list[str]:
+    try:
+        first, last = _period(history)
+    except Refused:  # no calendar to count months by: every unit says so
+        return []
+    return months_between(first, last) if first <= last else []
+
+
+# --- values ---
+
+
+def _figures(table: str, row: Mapping[str, Any]) -> tuple[Value, ...]:
+    columns = [column for column, _ in BY_NAME[table].figures]
+    assert set(columns) == set(row), (table, set(columns) ^ set(row))
+    return _values([row[column] for column in columns])
+
+
+def _values(values: list[Any]) -> tuple[Value, ...]:
+    return tuple(map(plain, values))
+
+
+def plain(value: Any) -> Value:
+    """A figure as a database keeps it."""
+    if value is None or type(value) in (str, int):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, list | dict | tuple):
+        return msgspec.json.encode(value, enc_hook=int).decode()
+    return int(value)  # a knowledge instant, or what was counted from it

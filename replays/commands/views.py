@@ -1,0 +1,103 @@
+"""`service-ledger views`: answers kept in SQL tables beside the ledger: built, followed live, looked at."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from replays.commands.options import json_option, ledger_option, read_only_ledger
+
+views_option = click.option(
+    "--views", "file", metavar="FILE", help="The file of the views (default: the ledger's name and .views.db)."
+)
+
+
+@click.group(
+    epilog="Example: service-ledger views build && sqlite3 service-ledger.db.views.db "
+    "'SELECT contract, month, td_percent FROM availability_now WHERE breach'"
+)
+def views() -> None:
+    """Answers in SQL tables: availability, maintenance, backups, breaches, contracts, as known at every position.
+
+    A row holds from known_from_position up to, not including, known_to_position (null: still). The views
+    NAME_now hold what is known now.
+    """
+
+
+@views.command(epilog="Example: service-ledger views build --from 120000 --jobs 2")
+@ledger_option
+@views_option
+@click.option("--from", "since", metavar="POSITION", default="1", show_default=True,
+              help="The first position they shall answer as of; `last` for what is known now alone.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the work.")
+@json_option
+def build(url: str, file: str | None, since: str, jobs: int, as_json: bool) -> None:
+    """Build the views anew beside the old ones, and swap them in at once."""
+    from projections import views as made
+
+    progress = _progress if sys.stderr.isatty() else None
+    found = made.build(url, _path(url, file), since=_position(url, since), jobs=jobs, progress=progress)
+    _show(found, as_json)
+
+
+@views.command(epilog="Example: service-ledger views follow --once")
+@ledger_option
+@views_option
+@click.option("--once", is_flag=True, help="Catch up and end.")
+def follow(url: str, file: str | None, once: bool) -> None:
+    """Take the views up to the ledger's last position, and on as entries come, each exactly once."""
+    from projections import views as made
+
+    with read_only_ledger(url) as book:
+        made.follow(book, _path(url, file), once=once, folded=_folded)
+
+
+@views.command(epilog="Example: service-ledger views status --json")
+@ledger_option
+@views_option
+@json_option
+def status(url: str, file: str | None, as_json: bool) -> None:
+    """Show what the views hold, up to which position, and how far the ledger has gone on since."""
+    from projections import views as made
+
+    _show(made.status(_path(url, file), url), as_json)
+
+
+def _path(url: str, file: str | None) -> Path:
+    from projections import views as made
+
+    return Path(file) if file else made.default_path(url)
+
+
+def _position(url: str, text: str) -> int:
+    from ledger.errors import Refused
+
+    if text == "last":
+        with read_only_ledger(url) as book:
+            return max(int(book.position), 1)
+    if not text.isdecimal():
+        raise Refused("bad_position", f"--from: {text!r} is no position; a whole number, or `last`")
+    return int(text)
+
+
+def _progress(done: int, of: int) -> None:
+    click.echo(f"\rfolding contracts {done}/{of}" + ("\n" if done == of else ""), err=True, nl=False)
+
+
+def _folded(position: int) -> None:
+    click.echo(f"folded up to position {position}", err=True)
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
+    from replays import show
+
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    rows = found.pop("rows")
+    show.rows([{"what": name, "is": str(value)} for name, value in found.items()])
+    show.rows([{"table": name, "rows": count} for name, count in rows.items()])
