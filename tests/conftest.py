@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from replays.verify import verify
 from tests.story import instant
 
 
@@ -35,8 +36,13 @@ def book(tmp_path: Path, clock: Clock) -> Iterator[Any]:
     """An empty ledger on a fresh file, with the fixture `clock`."""
     from ledger import open_ledger
 
-    with open_ledger(str(tmp_path / "book.db"), clock=clock, recorded_by="test") as opened:
+    path = str(tmp_path / "book.db")
+    with open_ledger(path, clock=clock, recorded_by="test") as opened:
         yield opened
+        recorded = opened.position
+    if recorded:  # the outsider's check: whatever a test did, the bytes it left prove themselves
+        found = verify(path)
+        assert found.holds, [str(check) for check in found.checks if check.state == "FAILED"]
 
 
 @pytest.fixture
