@@ -257,7 +257,7 @@ class Ledger:
         else:
             now, cut = FOREVER, last
         streams = {f"contract:{contract}": own, LEDGER_STREAM: self.stream(LEDGER_STREAM)}
-        for service in _services_named(own):
+        for service in services_named(own):
             streams[f"service:{service}"] = self.stream(f"service:{service}")
         return History(contract, streams, known_at=known_at, position=cut, now=now, knowledge=knowledge)
 
@@ -274,7 +274,7 @@ class Ledger:
         return f"; it knows {shown}" + (f" and {len(known) - 5} more" if len(known) > 5 else "")
 
 
-def _services_named(entries: Iterable[tuple[int, Entry]]) -> list[str]:
+def services_named(entries: Iterable[tuple[int, Entry]]) -> list[str]:
     """Every service a contract's stream ever names, corrections included, in order."""
     found: dict[str, None] = {}
     for _, entry in entries:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from ledger.checks import check_exact, check_years
+from ledger.checks import YEARS, check_exact, check_years
 from ledger.codec import Entry, Unread, event_of, payload_of, topic_of
 from ledger.errors import Refused
-from ledger.events import VOCABULARY, CallAnswered, ContractStarted, Event, ServiceStarted
+from ledger.events import VOCABULARY, CallAnswered, ContractStarted, Event, Instant, ServiceStarted
 
 STREAM = re.compile(r"^(ledger|(contract|service):[^\s\x00-\x1f/]{1,128})\Z")
 TRANSPORT = frozenset(
@@ -27,8 +27,35 @@ TRANSPORT = frozenset(
 )
 LEDGER = frozenset({"ledgerposition", "ledgerrecordedat", "ledgerrecordedby"})  # ours, on the way out
 KNOWN = LEDGER | frozenset({"specversion", "id", "source", "type", "subject", "time", "data", "attestedat"})
+PLAIN = (KNOWN | TRANSPORT) - {"attestedat"}
+UNUSUAL = (KeyError, TypeError, ValueError, AttributeError, RecursionError)  # a validation error is a ValueError
 HAS_PLAIN = frozenset(k for k, c in VOCABULARY.items() if any("dict" in str(f.type) for f in msgspec.structs.fields(c)))
 HAS_AT = frozenset(k for k, c in VOCABULARY.items() if "at" in c.__struct_fields__)
+
+
+# kinds whose every field has a type that holds nothing inexact: no plain data, no whole number without bound
+TYPED = {
+    kind: cls
+    for kind, cls in VOCABULARY.items()
+    if kind not in HAS_PLAIN and not any(re.search("<class 'int'>|, int]", str(f.type)) for f in msgspec.structs.fields(cls))
+}
+
+
+class _Line(Struct, forbid_unknown_fields=True):
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str
+    data: msgspec.Raw
+    time: str | None = None
+    attestedat: str | None = None
+
+
+_line = msgspec.json.Decoder(_Line)
+_typed: dict[str, tuple[type[Event], msgspec.json.Decoder[Event]]] = {
+    kind: (cls, msgspec.json.Decoder(cls)) for kind, cls in TYPED.items()
+}
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -56,12 +83,14 @@ def drafts(
             yield item
         elif isinstance(item, Event):
             yield _of_struct(item, subject, source, line)
+        elif isinstance(item, dict):
+            yield _quick(item, line) or from_cloudevent(item, line)
         elif isinstance(item, Mapping):
             yield from_cloudevent(item, line)
         elif not isinstance(item, str | bytes):
             raise Refused("bad_envelope", f"{type(item).__name__} is no event; give CloudEvents or event Structs", line)
         elif item.strip():
-            yield from_cloudevent(_parsed(item, line), line)
+            yield _quick_line(item, line) or from_cloudevent(_parsed(item, line), line)
 
 
 def _items(given: Any) -> Iterable[Any]:
@@ -131,6 +160,47 @@ def from_cloudevent(attributes: Mapping[str, Any], line: int | None = None) -> D
         return _draft(attributes, line)
     except Refused as refused:
         raise refused.at(line, known_id) from None
+
+
+def _quick(attributes: dict[str, Any], line: int) -> Draft | None:
+    """The draft of a plain event with nothing wrong about it; None for all others, which `from_cloudevent` reads.
+
+    What it takes, and as what, is the same: this only asks less often.
+    """
+    try:
+        cls = TYPED[attributes["type"]]
+        stream, source, event_id, data = (attributes[name] for name in ("subject", "source", "id", "data"))
+        if attributes["specversion"] != "1.0" or not attributes.keys() <= PLAIN or type(data) is not dict:
+            return None
+        event = msgspec.convert(data, cls)
+        return _drafted(stream, source, event_id, event, attributes.get("time"), line)
+    except UNUSUAL:
+        return None
+
+
+def _quick_line(text: str | bytes, line: int) -> Draft | None:
+    """As `_quick`, from JSON: the data goes straight into the event's type."""
+    try:
+        read = _line.decode(text)
+        if read.attestedat is not None:
+            return None
+        event = _typed[read.type].decode(read.data)
+        return _drafted(read.subject, read.source, read.id, event, read.time, line)
+    except UNUSUAL:
+        return None
+
+
+def _drafted(stream: str, source: str, event_id: str, event: Event, time: Any, line: int) -> Draft | None:
+    texts = stream + source + event_id
+    if not (source and event_id and len(source) <= 256 and len(event_id) <= 256 and texts.isprintable()):
+        return None
+    if not STREAM.match(stream):
+        return None
+    if time is not None:
+        at: datetime | None = getattr(event, "at", None)
+        if at is None or at != msgspec.convert(time, Instant) or not YEARS[0] <= at.year <= YEARS[1]:
+            return None
+    return Draft(stream=stream, source=source, id=event_id, event=event, line=line)
 
 
 def _draft(attributes: Mapping[str, Any], line: int | None) -> Draft:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from msgspec import Struct
 
 from ledger.belonging import LEDGER_STREAM
-from ledger.book import Ledger, _services_named
+from ledger.book import Ledger, services_named
 from ledger.codec import Entry
 from ledger.errors import Refused
 from ledger.events import LedgerOpened
@@ -64,7 +64,7 @@ def period(first: str, last: str) -> Period:
 
 def streams_of(contract: str, own: Iterable[tuple[int, Entry]]) -> list[str]:
     """The streams a bundle of this contract shows, from the entries of its own."""
-    return [LEDGER_STREAM, f"contract:{contract}", *(f"service:{name}" for name in _services_named(own))]
+    return [LEDGER_STREAM, f"contract:{contract}", *(f"service:{name}" for name in services_named(own))]
 
 
 class Shown:

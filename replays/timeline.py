@@ -75,10 +75,7 @@ def _bar(bar: Bar, left: int, top: int, width: int, row: int) -> str:
     if bar.kind == "excluded":
         y, high = y + high // 2, high - high // 2
     place = f'x="{x:.2f}" y="{y}" width="{wide:.2f}" height="{high}"'
-    drawn = (
-        f"<rect {place} {paint}>"
-        f"<title>{escape(bar.label)}</title></rect>"
-    )
+    drawn = f"<rect {place} {paint}><title>{escape(bar.label)}</title></rect>"
     short = bar.label if bar.kind == "outage" else ""
     return drawn + (_text(x + wide + 3, top + row * bar.row + 11, short) if short else "")
 

@@ -133,9 +133,7 @@ class _Told:
 
         self.outcomes.update(receipt.outcome for receipt in receipts)
         self.last = max(self.last, *(receipt.position for receipt in receipts))
-        self.fresh.update(
-            topic_of(d.event) for d, r in zip(chunk, receipts, strict=True) if r.outcome == "recorded"
-        )
+        self.fresh.update(topic_of(d.event) for d, r in zip(chunk, receipts, strict=True) if r.outcome == "recorded")
         if self.as_json:
             sys.stdout.buffer.write(b"".join(msgspec.json.encode(receipt) + b"\n" for receipt in receipts))
 
