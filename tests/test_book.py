@@ -406,3 +406,84 @@ def test_the_same_key_with_another_attestation_is_a_conflict(book: Any, clock: C
     for other in ({}, {"attestedat": "2026-06-10T09:05:01Z"}):
         with pytest.raises(Refused, match="conflict"):
             book.record([{**outage("O1"), **other}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"at": "2026-06-10T12:00:06Z"}, "occurred_after_recorded"),
+        ({"note": "jeanne.d@example.org"}, "personal_data"),
+        ({"effect": "partial_users"}, "missing_counts"),
+        ({"evidence": "ticket 12"}, "bad_evidence"),
+        ({"at": "2026-06-10T09:00:00"}, "no_offset"),
+        ({"outage": "O2"}, "changed_identity"),
+        ({"type": "outage_ended"}, "bad_field"),
+        ({"severity": "high"}, "unknown_field"),
+    ],
+)
+def test_a_correction_is_held_to_what_the_event_itself_would_be(changes: dict[str, Any], code: str, book: Any, clock: Clock) -> None:
+    clock.set(NOW)
+    book.record([started(), outage("O1")])
+    correction = {"target": "start-O1", "reason": "r", "data": {**outage("O1")["data"], **changes}}
+    with pytest.raises(Refused) as refused:
+        book.record([{**ENVELOPE, "id": "c", "type": "corrected", "data": correction}])
+    assert refused.value.code == code
+    assert book.position == 5
+
+
+# --- several writers: what one has folded and another has not ---
+
+
+def test_a_writer_new_to_a_stream_takes_and_refuses_as_the_one_that_knew_it_all(path: str, clock: Clock) -> None:
+    """References are held against the stream as corrected, however the writer came to know it."""
+    clock.set(NOW)
+    backup = {"backup": "B1", "scope": "client_data", "tiers": ["daily"], "started_at": "2026-06-10T01:00:00Z", "completed_at": "2026-06-10T02:00:00Z"}
+    on_services = {"target": "start-C1", "reason": "annex 1", "data": {**CONTRACT, "services": ["S1"]}}
+    stories: list[list[tuple[str, dict[str, Any]]]] = [
+        [("corrected", on_services)],
+        [("corrected", on_services), ("retracted", {"target": "e0", "reason": "r"})],
+        [("backup_completed", backup)],
+        [("backup_completed", backup), ("retracted", {"target": "e0", "reason": "r"})],
+        [("backup_completed", backup), ("retracted", {"target": "e0", "reason": "r"}), ("retracted", {"target": "e1", "reason": "r"})],
+    ]
+    asked = {"restore": "R1", "scope": "client_data", "requested_at": "2026-06-10T10:00:00Z", "backup": "B1"}
+    request = {**ENVELOPE, "id": "ask", "type": "restore_requested", "data": asked}
+    outcomes = []
+    for n, story in enumerate(stories):
+        with open_ledger(f"{path}{n}", clock=clock) as one, open_ledger(f"{path}{n}", clock=clock) as late:
+            one.record([started()])
+            for m, (kind, data) in enumerate(story):
+                one.record([{**ENVELOPE, "id": f"e{m}", "type": kind, "data": data}])
+            outcomes.append([outcome(writer, request) for writer in (one, late)])
+    assert outcomes == [["recorded"] * 2, ["unknown_reference"] * 2, ["recorded"] * 2, ["unknown_reference"] * 2, ["recorded"] * 2]
+
+
+def outcome(writer: Any, event: dict[str, Any]) -> str:
+    """What would become of the event: its outcome, or the code of its refusal; nothing is written."""
+    try:
+        return str(writer.record([event], dry_run=True)[0].outcome)
+    except Refused as refused:
+        return refused.code
+
+
+def test_a_service_s_stream_opens_with_the_batch_that_names_it(book: Any, clock: Clock) -> None:
+    clock.set(NOW)
+    on_service = {**outage("O1"), "subject": "service:S1"}
+    with pytest.raises(Refused, match="unknown_stream"):
+        book.record([started(), on_service])
+    assert [r.stream for r in book.record([started(services=["S1"]), on_service])] == ["contract:C1", "service:S1"]
+    assigned = {**ENVELOPE, "id": "a", "type": "service_assigned", "data": {"service": "S2", "effective_from": NOW}}
+    assert book.record([assigned, {**outage("O2"), "subject": "service:S2"}])[1].version == 1
+
+
+def test_a_writer_of_many_streams_forgets_the_oldest_and_learns_it_again(book: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ledger import recording
+
+    clock.set(NOW)
+    monkeypatch.setattr(recording, "CACHED_ENTRIES", 4)
+    for contract in ("C1", "C2", "C3"):
+        book.record([started(contract), outage("O1", contract)])
+    assert list(book._recording._streams) == ["contract:C2", "contract:C3"]
+    assert book.record([{**ended("O1")}])[0].version == 3
+    with pytest.raises(Refused, match="twice"):
+        book.record([{**outage("O1", "C2"), "id": "again"}])
