@@ -33,12 +33,14 @@ HAS_PLAIN = frozenset(k for k, c in VOCABULARY.items() if any("dict" in str(f.ty
 HAS_AT = frozenset(k for k, c in VOCABULARY.items() if "at" in c.__struct_fields__)
 
 
-# kinds whose every field has a type that holds nothing inexact: no plain data, no whole number without bound
-TYPED = {
-    kind: cls
-    for kind, cls in VOCABULARY.items()
-    if kind not in HAS_PLAIN and not any(re.search("<class 'int'>|, int]", str(f.type)) for f in msgspec.structs.fields(cls))
-}
+
+
+def _is_typed(cls: type[Event]) -> bool:
+    """Whether no field of an event can hold what is not exact: plain data, or a whole number without bound."""
+    return not any(re.search("dict|<class 'int'>|, int]", str(f.type)) for f in msgspec.structs.fields(cls))
+
+
+TYPED: dict[str, type[Event]] = {kind: cls for kind, cls in VOCABULARY.items() if _is_typed(cls)}
 
 
 class _Line(Struct, forbid_unknown_fields=True):
@@ -53,9 +55,7 @@ class _Line(Struct, forbid_unknown_fields=True):
 
 
 _line = msgspec.json.Decoder(_Line)
-_typed: dict[str, tuple[type[Event], msgspec.json.Decoder[Event]]] = {
-    kind: (cls, msgspec.json.Decoder(cls)) for kind, cls in TYPED.items()
-}
+_typed = {kind: msgspec.json.Decoder(cls) for kind, cls in TYPED.items()}
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -79,18 +79,22 @@ def drafts(
     `Refused` with the 1-based line.
     """
     for line, item in enumerate(_items(given), 1):
-        if isinstance(item, Draft):
+        if isinstance(item, dict):
+            yield _quick(item, line) or from_cloudevent(item, line)
+        elif isinstance(item, (str, bytes)):
+            draft = _quick_line(item, line)
+            if draft is not None:
+                yield draft
+            elif item.strip():
+                yield from_cloudevent(_parsed(item, line), line)
+        elif isinstance(item, Draft):
             yield item
         elif isinstance(item, Event):
             yield _of_struct(item, subject, source, line)
-        elif isinstance(item, dict):
-            yield _quick(item, line) or from_cloudevent(item, line)
         elif isinstance(item, Mapping):
             yield from_cloudevent(item, line)
-        elif not isinstance(item, str | bytes):
+        else:
             raise Refused("bad_envelope", f"{type(item).__name__} is no event; give CloudEvents or event Structs", line)
-        elif item.strip():
-            yield _quick_line(item, line) or from_cloudevent(_parsed(item, line), line)
 
 
 def _items(given: Any) -> Iterable[Any]:
@@ -169,11 +173,11 @@ def _quick(attributes: dict[str, Any], line: int) -> Draft | None:
     """
     try:
         cls = TYPED[attributes["type"]]
-        stream, source, event_id, data = (attributes[name] for name in ("subject", "source", "id", "data"))
-        if attributes["specversion"] != "1.0" or not attributes.keys() <= PLAIN or type(data) is not dict:
+        if attributes["specversion"] != "1.0" or not attributes.keys() <= PLAIN:
             return None
-        event = msgspec.convert(data, cls)
-        return _drafted(stream, source, event_id, event, attributes.get("time"), line)
+        data, time = attributes["data"], attributes.get("time")
+        event = msgspec.convert(data if type(data) is dict else None, cls)
+        return _drafted(attributes["subject"], attributes["source"], attributes["id"], event, time, line)
     except UNUSUAL:
         return None
 
