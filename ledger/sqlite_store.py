@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from ledger import sqlite_schema as sql
 from ledger import sqlite_tree
 from ledger.errors import Refused
+from ledger.sqlite_queue import WriterQueue
 from ledger.sqlite_transaction import SQLiteTransaction
 from ledger.store import Row
 
@@ -211,6 +212,7 @@ class SQLiteStore:
         self._idle: list[sqlite3.Connection] = []  # list.pop and append are atomic: readers share no lock
         self._writer: sqlite3.Connection | None = None
         self._write_lock = threading.Lock()
+        self._queue = WriterQueue(file.path)  # between processes; whoever holds the lock above may stand in it
         self._writing: int | None = None  # the thread that holds the write lock
         self._recorder: LedgerRecorder | None = None
         self._recorder_lock = threading.Lock()
@@ -272,6 +274,7 @@ class SQLiteStore:
         with self._write_lock:  # a writer finishes first
             self._closed = True
             self._drop_writer()
+            self._queue.close()
         self._close_idle()
 
     def _ask(self, question: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -316,9 +319,12 @@ class SQLiteStore:
                 self._writer = self._file.connect_writer()
             if self._file.is_moved():
                 raise self._file.refused("store_failed", "the file was moved or replaced; open the ledger again")
+            if not self._queue.enter(waited):
+                raise self._file.refused("locked", f"other processes have been writing for {waited:g} s")
             self._writer.execute("BEGIN IMMEDIATE")
         except BaseException as error:
             self._drop_writer()
+            self._queue.leave()
             self._write_lock.release()
             if isinstance(error, sqlite3.Error):
                 raise self._file.told(error, writing=True) from error
@@ -336,6 +342,7 @@ class SQLiteStore:
             if commit:
                 raise self._file.told(error, writing=True) from error
         finally:
+            self._queue.leave()
             self._writing = None
             self._write_lock.release()
 
