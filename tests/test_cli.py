@@ -1,0 +1,185 @@
+"""The command line as a person meets it: data on stdout, one plain line on stderr, documented exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replays.cli import COMMANDS, run
+from tests.story import CONTRACT
+
+ROOT = Path(__file__).parents[1]
+O1 = {"outage": "O1", "environment": "production", "effect": "no_access", "at": "2026-03-03T10:00:00+01:00"}
+Said = tuple[int, str, str]
+
+
+def line(event_id: str, kind: str, data: dict[str, Any], subject: str = "contract:C1") -> str:
+    return json.dumps({"specversion": "1.0", "id": event_id, "source": "t", "type": kind, "subject": subject, "data": data})
+
+
+LINES = [
+    line("c1", "contract_started", CONTRACT),
+    line("o1", "outage_started", O1),
+    line("o2", "outage_ended", {"outage": "O1", "at": "2026-03-03T11:25:49+01:00"}),
+]
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run a command in a folder of its own: status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SERVICE_LEDGER", raising=False)
+
+    def one(*arguments: str) -> Said:
+        status = run(list(arguments))
+        shown = capsys.readouterr()
+        assert "Traceback" not in shown.err
+        return status, shown.out, shown.err
+
+    return one
+
+
+@pytest.fixture
+def recorded(say: Callable[..., Said]) -> Callable[..., Said]:
+    """The same, with a ledger of three events at the default place."""
+    Path("events.jsonl").write_text("\n".join(LINES))
+    assert say("init")[0] == 0
+    assert say("record", "events.jsonl")[0] == 0
+    return say
+
+
+def test_a_new_ledger_records_a_file_and_answers(recorded: Callable[..., Said]) -> None:
+    status, out, err = recorded("ask", "availability", "--month", "2026-03", "--known-at", "2027-01-01T00:00:00Z", "--explain")
+    assert (status, err) == (0, "")
+    assert "99.4999" in out
+    assert "Workings" in out
+    status, out, _ = recorded("ask", "availability", "--month", "2026-03", "--json")
+    assert json.loads(out)["result"]["ti_seconds"] == 5149
+
+
+def test_recording_again_changes_nothing_and_a_dry_run_writes_nothing(recorded: Callable[..., Said]) -> None:
+    assert "0 recorded, 3 already recorded" in recorded("record", "events.jsonl")[1]
+    Path("more.jsonl").write_text(line("o3", "outage_started", {**O1, "outage": "O2"}))
+    assert "would be recorded" in recorded("record", "more.jsonl", "--dry-run")[1]
+    assert "1 recorded, 0 already recorded" in recorded("record", "more.jsonl")[1]
+
+
+def test_the_log_filters_and_what_it_prints_can_be_recorded_elsewhere(recorded: Callable[..., Said]) -> None:
+    assert "outage_ended" in recorded("log", "--stream", "contract:C1", "--type", "outage_ended")[1]
+    assert "outage" not in recorded("log", "--from", "2026-04", "--to", "2026-05")[1]
+    stored = recorded("log", "--position", "5", "--bytes")[1]
+    assert json.loads(stored)["event"]["type"] == "outage_started"
+    Path("again.jsonl").write_text(recorded("log", "--stream", "contract:C1", "--json")[1])
+    assert recorded("init", "other.db")[0] == 0
+    assert "3 recorded" in recorded("record", "again.jsonl", "--ledger", "other.db")[1]
+
+
+def test_contracts_terms_and_tables_are_listed(recorded: Callable[..., Said]) -> None:
+    assert json.loads(recorded("contracts", "--json")[1])[0]["contract"] == "C1"
+    assert "cegid-expert" in recorded("terms", "list")[1]
+    for table, word in (("questions", "availability"), ("switches", "overlap"), ("events", "outage_started"), ("codes", "clock_behind")):
+        assert word in recorded(table)[1]
+        assert json.loads(recorded(table, "--json")[1])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(shell: str, say: Callable[..., Said]) -> None:
+    status, out, _ = say("completion", shell)
+    assert status == 0
+    assert "_SERVICE_LEDGER_COMPLETE" in out
+
+
+REFUSED: tuple[tuple[int, str, tuple[str, ...]], ...] = (
+    (4, "no_ledger", ("ask", "availability", "--ledger", "none.db", "--contract", "C1", "--month", "2026-03")),
+    (4, "not_a_ledger", ("log", "--ledger", "events.jsonl")),
+    (4, "ledger_exists", ("init",)),
+    (2, "no_file", ("record", "none.jsonl")),
+    (3, "bad_json", ("record", "garbage.bin")),
+    (3, "unknown_type", ("record", "unknown.jsonl")),
+    (5, "bad_month", ("ask", "availability", "--month", "2026-13")),
+    (5, "missing_parameter", ("ask", "availability")),
+    (5, "bad_instant", ("ask", "availability", "--month", "2026-03", "--known-at", "2026-03-03T10:00:00")),
+    (5, "bad_instant", ("ask", "weather", "--at", "yesterday")),
+    (5, "bad_position", ("ask", "availability", "--month", "2026-03", "--position", "0")),
+    (5, "bad_position", ("ask", "availability", "--month", "2026-03", "--position", "99999999999999999999")),
+    (5, "unknown_contract", ("ask", "availability", "--month", "2026-03", "--contract", "C9")),
+    (5, "unknown_switch", ("ask", "availability", "--month", "2026-03", "--reading", "overlapp=sum")),
+    (5, "unknown_switch_value", ("ask", "availability", "--month", "2026-03", "--reading", "overlap=both")),
+    (5, "unknown_id", ("ask", "maintenance", "--maintenances", "M9")),
+    (5, "bad_week", ("ask", "backup_weeks", "--first", "2026-W60", "--last", "2026-W61")),
+    (5, "bad_date", ("ask", "backup_nights", "--first", "2026-02-30", "--last", "2026-03-01")),
+    (5, "bad_parameter", ("ask", "backup_nights", "--first", "2026-03-02", "--last", "2026-03-01")),
+    (5, "unknown_question", ("ask", "availabillity", "--month", "2026-03")),
+    (3, "unknown_stream", ("log", "--stream", "contract:C9")),
+    (3, "bad_terms", ("terms", "check", "bad.toml")),
+    (2, "usage", ("asks",)),
+    (2, "usage", ("ask", "availability", "--mont", "2026-03")),
+)
+
+
+@pytest.mark.parametrize(("status", "code", "arguments"), REFUSED, ids=lambda value: value if isinstance(value, str) else None)
+def test_what_is_wrong_is_said_in_one_line_with_its_status(
+    status: int, code: str, arguments: tuple[str, ...], recorded: Callable[..., Said]
+) -> None:
+    Path("garbage.bin").write_bytes(bytes(range(256)) * 4)
+    Path("unknown.jsonl").write_text(line("x", "outage_strated", O1))
+    Path("bad.toml").write_text("[booklet\n")
+    found, out, err = recorded(*arguments)
+    assert found == status, err
+    assert code in err
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_ledger_of_a_newer_version_says_so(recorded: Callable[..., Said]) -> None:
+    raw = sqlite3.connect("service-ledger.db")
+    raw.execute("PRAGMA user_version = 99")
+    raw.commit()
+    raw.close()
+    status, _, err = recorded("contracts")
+    assert (status, "newer_ledger" in err) == (4, True)
+
+
+def test_every_command_helps_and_the_help_names_them_all(say: Callable[..., Said]) -> None:
+    status, out, _ = say("--help")
+    assert status == 0
+    for name, _, sentence in COMMANDS:
+        assert name in out
+        assert sentence.split()[0] in out
+        assert say(name, "--help")[0] == 0
+
+
+def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False, **options
+    )
+
+
+def test_help_starts_without_what_only_other_commands_need() -> None:
+    code = "import sys; from replays.cli import run; run(['--help']); print(sorted(sys.modules), file=sys.stderr)"
+    heavy = ("eventsourcing", "msgspec", "rich", "structlog", "zoneinfo", "sqlite3", "cryptography")
+    loaded = process("-c", code).stderr
+    assert not [name for name in heavy if f"'{name}'" in loaded]
+
+
+def test_a_reader_who_leaves_early_and_a_person_who_interrupts_get_no_traceback(tmp_path: Path) -> None:
+    piped = process("-c", "import subprocess,sys; p=subprocess.Popen([sys.executable,'-m','replays.cli','events'],"
+                    "stdout=subprocess.PIPE,stderr=subprocess.PIPE); p.stdout.readline(); p.stdout.close();"
+                    "print(p.stderr.read().decode()); print(p.wait())")  # fmt: skip
+    assert "Traceback" not in piped.stdout
+    assert piped.stdout.strip().splitlines()[-1] == "0"
+
+
+def test_stdin_is_a_file_like_any_other(recorded: Callable[..., Said]) -> None:
+    found = process("-m", "replays.cli", "record", "-", "--json", input=line("o9", "outage_started", {**O1, "outage": "O9"}))
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["outcome"] == "recorded"
