@@ -25,7 +25,7 @@ from ledger.events import (
     LedgerOpened,
     ServiceAssigned,
 )
-from ledger.history import History
+from ledger.history import History, KeptEntries
 from ledger.published import published_calendar, published_terms
 from ledger.recording import Receipt, Recording
 from ledger.spans import FOREVER, seconds
@@ -85,7 +85,8 @@ class Ledger:
         self._keeping = Lock()
         self.check_statement: Callable[[Draft], None] | None = None
         self._roots: dict[int, str] = {}
-        self._kept: OrderedDict[str, list[tuple[int, Entry]]] = OrderedDict()
+        self._kept: OrderedDict[str, KeptEntries] = OrderedDict()
+        self._positions: dict[datetime, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -187,15 +188,15 @@ class Ledger:
     def stream(self, name: str) -> list[tuple[int, Entry]]:
         """Every entry of one stream, in order; what was read is kept for the next time it is asked for."""
         with self._keeping:  # two threads must not add the same entries twice
-            kept = self._kept.setdefault(name, [])
+            kept = self._kept.setdefault(name, KeptEntries())
             self._kept.move_to_end(name)
             rows = self.store.read_stream(name, after_version=kept[-1][1].version if kept else 0)
             if rows:
                 with without_collector(len(rows)):
                     entries = decode_entries([row.state for row in rows])
-                kept.extend(zip([row.position for row in rows], entries, strict=True))
+                    kept.append_all(list(zip([row.position for row in rows], entries, strict=True)))
                 self._let_go()
-            return list(kept)
+            return kept.as_it_stands()
 
     def _let_go(self) -> None:
         held = sum(map(len, self._kept.values()))
@@ -205,7 +206,14 @@ class Ledger:
 
     def position_at(self, known_at: datetime) -> int:
         """The last position recorded at or before an instant; 0 when there is none."""
-        low, high = 0, self.position
+        known_at = known_at.astimezone(UTC)  # two instants of one zone may look equal when clocks go back
+        found = self._positions.get(known_at)
+        if found is not None:
+            return found
+        row = self.store.last()
+        if row is None or decode_entry(row.state).recorded_at <= known_at:
+            return 0 if row is None else row.position
+        low, high = 0, row.position - 1
         while low < high:
             middle = (low + high + 1) // 2
             row = self.store.read_at(middle)
@@ -214,6 +222,9 @@ class Ledger:
                 low = middle
             else:
                 high = middle - 1
+        if len(self._positions) > KEPT_ROOTS:
+            self._positions.clear()
+        self._positions[known_at] = low  # for ever: a later entry is there, and none comes before it
         return low
 
     def root_at(self, position: int) -> str:
@@ -277,6 +288,8 @@ class Ledger:
 def services_named(entries: Iterable[tuple[int, Entry]]) -> list[str]:
     """Every service a contract's stream ever names, corrections included, in order."""
     found: dict[str, None] = {}
+    if isinstance(entries, KeptEntries):
+        entries = entries.of(ContractStarted, ServiceAssigned, Corrected)
     for _, entry in entries:
         event = entry.event
         if isinstance(event, ContractStarted):

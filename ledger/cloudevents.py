@@ -58,7 +58,7 @@ _line = msgspec.json.Decoder(_Line)
 _typed = {kind: msgspec.json.Decoder(cls) for kind, cls in TYPED.items()}
 
 
-class Draft(Struct, frozen=True, kw_only=True):
+class Draft(Struct, frozen=True, kw_only=True, gc=False):
     """An event on its way in: the stream it is for, its key, and where in the input it stood."""
 
     stream: str

@@ -38,7 +38,7 @@ else:
     AnyEvent = Union[tuple(VOCABULARY.values())]  # noqa: UP007  # one tagged union; `Unread` is put in by hand
 
 
-class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One line of the ledger: an event, where it stands, and when and by whom it was recorded."""
 
     stream: str

@@ -24,7 +24,7 @@ IDENTITY: dict[type[Event], str | None] = {
 }
 
 
-class Fact(Struct, frozen=True, kw_only=True):
+class Fact(Struct, frozen=True, kw_only=True, gc=False):
     """One event as it stands: what it says, and since when and by which entries the ledger knows it.
 
     `known_at` is when its present content became known; `first_known_at` when its first version did.

@@ -38,6 +38,40 @@ from ledger.events import (
 from ledger.spans import ALWAYS, FOREVER, NEVER, Instant, Spans, contains, difference, seconds, span, union
 
 Entries = Sequence[tuple[int, Entry]]
+Groups = dict[type[Any], list[Known]]
+
+
+class KeptEntries(list[tuple[int, Entry]]):
+    """A stream's entries as they stood at one moment, with what asking again need not work out anew.
+
+    `known` and `groups` are shared with later moments and only ever grow: a history looks at nothing in
+    them beyond the entries here.
+    """
+
+    def __init__(self, entries: Iterable[tuple[int, Entry]] = ()) -> None:
+        super().__init__(entries)
+        self.known = known_as_recorded(self)
+        self.groups = grouped(self.known)
+
+    def append_all(self, entries: Sequence[tuple[int, Entry]]) -> None:
+        """Takes in what was recorded since, here and for every moment there is."""
+        known = known_as_recorded(entries)
+        self.extend(entries)
+        self.known += known
+        grouped(known, self.groups)
+
+    def of(self, *kinds: type[Event]) -> list[tuple[int, Entry]]:
+        """The entries of these types, in order."""
+        last = self[-1][0] if self else 0
+        found = [(p, entry) for kind in kinds for p, entry, _ in self.groups.get(kind, ()) if p <= last]
+        return sorted(found, key=itemgetter(0))
+
+    def as_it_stands(self) -> KeptEntries:
+        """These entries, unmoved by what is appended here later."""
+        now = KeptEntries()
+        now.extend(self)
+        now.known, now.groups = self.known, self.groups
+        return now
 
 
 class History:
@@ -68,7 +102,7 @@ class History:
         self.without = without
         self._own_stream = f"contract:{contract}"
         self._of: dict[type[Event], list[Fact]] = {}
-        self._groups: dict[str, dict[type[Any], list[Known]]] = {}
+        self._groups: dict[str, tuple[Groups, int]] = {}  # by type, and the last position known
         self._acts: dict[str, Acts] = {}
 
     def as_known(self, known_at: datetime) -> History:
@@ -108,13 +142,14 @@ class History:
     def _known_by_time(self, stream: str) -> list[Known]:
         entries = self.streams.get(stream, ())
         upto = bisect_right(entries, self.position, key=itemgetter(0))
-        entries = entries[:upto]
         if self.knowledge == "attested":
-            moments = [(p, e, min(e.attested_at or e.recorded_at, e.recorded_at)) for p, e in entries]
+            moments = [(p, e, min(e.attested_at or e.recorded_at, e.recorded_at)) for p, e in entries[:upto]]
             return [k for k in moments if self.known_at is None or k[2] <= self.known_at]
         if self.known_at is not None:
-            entries = entries[: bisect_right(entries, self.known_at, key=lambda pair: pair[1].recorded_at)]
-        return known_as_recorded(entries)
+            upto = bisect_right(entries, self.known_at, hi=upto, key=lambda pair: pair[1].recorded_at)
+        if isinstance(entries, KeptEntries):
+            return entries.known[:upto]
+        return known_as_recorded(entries[:upto])
 
     @cached_property
     def facts(self) -> list[Fact]:
@@ -148,20 +183,28 @@ class History:
 
     def _of_stream(self, stream: str, kinds: tuple[type[Event], ...]) -> list[Fact]:
         """Only what was asked for is made a fact: most questions look at a few of a stream's entries."""
-        groups = self._groups.get(stream)
-        if groups is None:
-            groups = self._groups[stream] = _grouped(self._known(stream))
-        entries = [known for kind in kinds for known in groups.get(kind, ())]
+        entries = [known for kind in kinds for known in self._group(stream, kind)]
         if not entries:
             return []
         return standing(sorted(entries, key=itemgetter(0)) if len(kinds) > 1 else entries, self._acts_of(stream))
+
+    def _group(self, stream: str, kind: type[Event]) -> Sequence[Known]:
+        """What is known of a stream's entries of one type."""
+        grouping = self._groups.get(stream)
+        if grouping is None:
+            known, entries = self._known(stream), self.streams.get(stream, ())
+            kept = isinstance(entries, KeptEntries) and self.knowledge == "recorded" and not self.without
+            groups = entries.groups if isinstance(entries, KeptEntries) and kept else grouped(known)
+            grouping = self._groups[stream] = groups, known[-1][0] if known else 0
+        groups, last = grouping
+        found = groups.get(kind, ())
+        return found[: bisect_right(found, last, key=itemgetter(0))]
 
     def _acts_of(self, stream: str) -> Acts:
         """Resolved over the whole stream: an id names an entry among all of it, not among a few types."""
         acts = self._acts.get(stream)
         if acts is None:
-            groups = self._groups[stream]
-            any_act = Corrected in groups or Retracted in groups
+            any_act = self._group(stream, Corrected) or self._group(stream, Retracted)
             acts = self._acts[stream] = resolved(self._known(stream)) if any_act else Acts(set(), {})
         return acts
 
@@ -169,7 +212,7 @@ class History:
     def last_known_at(self) -> Instant:
         """When the contract's latest entry became known, in whole seconds."""
         known = self._known(self._own_stream)
-        return seconds(max((k[2] for k in known), default=self.started.known_at))
+        return seconds(max(map(itemgetter(2), known), default=self.started.known_at))
 
     @cached_property
     def frame(self) -> list[Fact]:
@@ -320,8 +363,9 @@ class Scope:
         self.positions += fact.positions
 
 
-def _grouped(entries: Iterable[Known]) -> dict[type[Any], list[Known]]:
-    found: dict[type[Any], list[Known]] = {}
+def grouped(entries: Iterable[Known], found: Groups | None = None) -> Groups:
+    """The entries by the type of their events, in order, after those already `found`."""
+    found = {} if found is None else found
     for known in entries:
         kind = type(known[1].event)
         group = found.get(kind)

@@ -48,7 +48,7 @@ new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
 
 
-class Receipt(Struct, frozen=True):
+class Receipt(Struct, frozen=True, gc=False):
     """Where an event stands in the ledger, and whether this call put it there."""
 
     position: int
