@@ -67,7 +67,8 @@ def _fill(
     views: sqlite3.Connection, url: str, book: Ledger, since: int, last: int, jobs: int, progress: Progress | None
 ) -> None:
     contracts = book.contracts()
-    chunks = [(url, contracts[n : n + CHUNK], since - 1, last) for n in range(0, len(contracts), CHUNK)]
+    size = min(CHUNK, max(1, len(contracts) // (4 * jobs)))
+    chunks = [(url, contracts[n : n + size], since - 1, last) for n in range(0, len(contracts), size)]
     done = 0
     views.execute("BEGIN")
     with _workers(jobs) as mapped:
