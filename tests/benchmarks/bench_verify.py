@@ -86,5 +86,7 @@ def main(entries: int = 1_000_000, contracts: int = 200) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["measure"]:
         measure(*sys.argv[2:])
+    elif sys.argv[1:2] == ["--quick"]:
+        main(20_000, 10)
     else:
         main(*map(int, sys.argv[1:]))
