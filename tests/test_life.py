@@ -157,7 +157,7 @@ def fold(known: list[Known]) -> dict[ThingKey, Thing]:
     return things
 
 
-@settings(max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 class Life(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
