@@ -43,12 +43,20 @@ def binaries() -> Path:
     (package,) = spec.submodule_search_locations or ()
     homes = sorted(Path(package).glob("pginstall*"), key=lambda home: home.name.removeprefix("pginstall") or "16")
     home = homes[-1]
-    if subprocess.run([home / "bin" / "postgres", "--version"], user=server_user(), capture_output=True).returncode:
+    if not _is_reached(home / "bin" / "postgres"):
         copy = fresh_folder() / "server"
         shutil.copytree(home, copy, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
         home = copy
     return home / "bin"
+
+
+def _is_reached(program: Path) -> bool:
+    """Whether the server's user can run a program where it lies; a folder above may be closed to it."""
+    try:
+        return subprocess.run([program, "--version"], user=server_user(), capture_output=True).returncode == 0
+    except PermissionError:
+        return False
 
 
 def fresh_folder() -> Path:
