@@ -45,9 +45,11 @@ def binaries() -> Path:
     home = homes[-1]
     if not _is_reached(home / "bin" / "postgres"):
         copy = fresh_folder() / "server"
-        shutil.copytree(home, copy, symlinks=True)
+        for part in Path(package).parent.glob(f"{Path(package).name}*"):  # the package, and the libraries beside it
+            if part.is_dir():
+                shutil.copytree(part, copy / part.name, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
-        home = copy
+        home = copy / Path(package).name / home.name
     return home / "bin"
 
 
