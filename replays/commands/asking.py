@@ -49,12 +49,14 @@ def ask() -> None:
 
 def _option(param: Param) -> click.Option:
     text = param.help + ("" if param.required else " (optional)")
-    return click.Option([f"--{param.name}"], help=text, metavar=param.kind.upper().replace("LAST_", ""))
+    names = dict.fromkeys([f"--{param.name.replace('_', '-')}", f"--{param.name}"])  # within-days, or as in Python
+    return click.Option([*names, param.name], help=text, metavar=param.kind.upper().replace("LAST_", ""))
 
 
 def example_of(question: Question) -> str:
     """The parameters a question cannot do without, as one would write them."""
-    return " ".join(f"--{p.name} {EXAMPLES[p.kind]}" for p in question.params if p.required and p.kind in EXAMPLES)
+    needed = [p for p in question.params if p.required and p.kind in EXAMPLES]
+    return " ".join(f"--{p.name.replace('_', '-')} {EXAMPLES[p.kind]}" for p in needed)
 
 
 def _article(question: Question) -> str:
