@@ -94,7 +94,7 @@ def test_a_line_that_is_no_event_says_so(text: Any, code: str) -> None:
     assert len(found.message) < 200
 
 
-@pytest.mark.parametrize("given", [None, 7, [7], [None], [["x"]], object()], ids=repr)
+@pytest.mark.parametrize("given", [None, 7, [7], [None], [["x"]], object()], ids=["None", "7", "[7]", "[None]", "[[x]]", "an object"])
 def test_what_holds_no_events_says_so(given: Any) -> None:
     assert refused(given).code == "bad_envelope"
 
