@@ -16,6 +16,7 @@ import msgspec
 from ledger import events as e
 from ledger.errors import Refused
 from ledger.events import Event
+from ledger.workdays import add_months
 
 SKEW = timedelta(seconds=5)  # how far a reporter's clock may be ahead of the ledger's
 YEARS = (1900, 9000)  # both included: so that no rule's arithmetic leaves the years a date can have
@@ -188,9 +189,8 @@ def _check_counts(event: Any, recorded_at: datetime) -> None:
 def _check_contract(event: Any, recorded_at: datetime) -> None:
     if event.support_start is None:
         return
-    earliest = event.service_start.date() - timedelta(days=366)
-    if event.support_start < earliest:
-        raise Refused("before_start", f"support_start {event.support_start} is a year before service_start")
+    if event.support_start < add_months(event.service_start.date(), -12):
+        raise Refused("before_start", f"support_start {event.support_start} is over a year before service_start")
 
 
 def _check_emergency(event: Any, recorded_at: datetime) -> None:
@@ -215,7 +215,7 @@ def _check_restore(event: Any, recorded_at: datetime) -> None:
 
 
 def _latest_date(at: datetime) -> date:
-    """The date it is by then where the day begins first, 14 hours ahead of UTC: no zone is known here."""
+    """The date it is by then where the day begins first, 14 hours ahead of UTC: zones are for `local_days.py`."""
     return (at.astimezone(UTC) + timedelta(hours=14)).date()
 
 

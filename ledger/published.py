@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ledger.corrections import Known, standing
+from ledger.belonging import LEDGER_STREAM
+from ledger.codec import Entry, decode_entry
+from ledger.corrections import known_as_recorded, standing
 from ledger.errors import Refused
-from ledger.events import CalendarPublished, TermsVersionPublished
+from ledger.events import CalendarPublished, Event, TermsVersionPublished
+from ledger.store import Row
 
 if TYPE_CHECKING:
     from ledger.terms import Booklet
@@ -36,19 +39,41 @@ def published_calendar(data: CalendarData, since: datetime) -> CalendarPublished
     )
 
 
-def check_booklet(name: str, own: Sequence[Known]) -> None:
-    """Raise `Refused("unknown_terms")` unless a version of the booklet stands; a contract cannot run on none."""
-    known = sorted({f.event.terms for f in standing(own) if isinstance(f.event, TermsVersionPublished)})
-    if name not in known:
-        raise Refused("unknown_terms", f"no booklet {name!r} is recorded; it knows {', '.join(known) or 'none'}")
+class Published:
+    """What stands in the ledger's own stream while a batch is taken: what is stored, and the batch's own entries."""
 
+    def __init__(self, stored: Callable[[], Iterable[Row]], batch: Mapping[int, Entry]) -> None:
+        self._stored = stored
+        self._batch = batch
+        self._zones: frozenset[str] = frozenset()
 
-def check_not_last(published: TermsVersionPublished | CalendarPublished, position: int, own: Sequence[Known]) -> None:
-    """Raise `Refused("wrong_target")` when retracting would leave no version of a booklet or calendar."""
-    kind, name = type(published), _name(published)
-    rest = [f for f in standing(own) if f.position != position and isinstance(f.event, kind)]
-    if name not in {_name(f.event) for f in rest}:
-        raise Refused("wrong_target", f"it is the only version of {name!r}, which contracts run on; correct it instead")
+    def check_booklet(self, name: str) -> None:
+        """Raise `Refused("unknown_terms")` unless a version of the booklet stands; a contract cannot run on none."""
+        known = sorted({e.terms for e in self._standing() if isinstance(e, TermsVersionPublished)})
+        if name not in known:
+            raise Refused("unknown_terms", f"no booklet {name!r} is recorded; it knows {', '.join(known) or 'none'}")
+
+    def check_not_last(self, published: TermsVersionPublished | CalendarPublished, position: int) -> None:
+        """Raise `Refused("wrong_target")` when retracting would leave no version of a booklet or calendar."""
+        kind, name = type(published), _name(published)
+        rest = self._standing(without=position)
+        if name not in {_name(e) for e in rest if isinstance(e, kind)}:
+            raise Refused(
+                "wrong_target", f"it is the only version of {name!r}, which contracts run on; correct it instead"
+            )
+
+    def zones(self) -> frozenset[str]:
+        """The zones the booklets keep time in that stand when the batch first asks."""
+        if not self._zones:
+            self._zones = frozenset(
+                e.content["zone"] for e in self._standing() if isinstance(e, TermsVersionPublished)
+            )
+        return self._zones
+
+    def _standing(self, without: int | None = None) -> list[Event]:
+        stored = [(row.position, decode_entry(row.state)) for row in self._stored()]
+        batch = [(p, entry) for p, entry in self._batch.items() if entry.stream == LEDGER_STREAM]
+        return [f.event for f in standing(known_as_recorded([*stored, *batch])) if f.position != without]
 
 
 def _name(published: TermsVersionPublished | CalendarPublished) -> str:

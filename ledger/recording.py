@@ -37,8 +37,9 @@ from ledger.events import (
     TermsVersionPublished,
     TreeStarted,
 )
+from ledger.local_days import check_days
 from ledger.order import PLANS, ThingKey, fold
-from ledger.published import check_booklet, check_not_last
+from ledger.published import Published
 from ledger.references import CONTRACT, NAMING, check_references, named_by
 from ledger.store import NewRow, Row, Store, Transaction
 from ledger.streams import Key, StreamState, folded, replace_group, without_collector
@@ -134,6 +135,7 @@ class _Batch:
         self.first_position = self._next = (last.position if last is not None else 0) + 1
         self.rows: list[NewRow] = []
         self._entries: dict[int, Entry] = {}  # what corrections of this batch may need again
+        self._published = Published(partial(transaction.tail, LEDGER_STREAM, 0), self._entries)
         self._caught_up: dict[str, StreamState] = {}
         self._services: set[str] | None = None
         self._salts = salts()
@@ -175,6 +177,7 @@ class _Batch:
             raise Refused("occurred_after_recorded", f"attestedat {draft.attested_at.isoformat()} lies ahead")
         if kind not in self._sound:
             check(event, self.recorded_at)
+            check_days(event, self.recorded_at, self._published.zones)
         position = self._next
         plan = PLANS.get(kind)
         if plan is not None:
@@ -295,13 +298,7 @@ class _Batch:
                 self._refold(stream, ("maintenance" if noun == "announcement" else noun, name))
             check_references(event, stream.things)
         if isinstance(event, ContractStarted | ContractScopeChanged) and event.terms is not None:
-            check_booklet(event.terms, self._own_entries())
-
-    def _own_entries(self) -> list[Known]:
-        """What the ledger's own stream holds, this batch included."""
-        rows = self._transaction.tail(LEDGER_STREAM, 0)
-        batch = [(p, entry) for p, entry in self._entries.items() if entry.stream == LEDGER_STREAM]
-        return known_as_recorded([*((row.position, decode_entry(row.state)) for row in rows), *batch])
+            self._published.check_booklet(event.terms)
 
     # --- corrections and retractions ---
 
@@ -312,7 +309,7 @@ class _Batch:
         if isinstance(original, LedgerOpened | ContractStarted) and isinstance(event, Retracted):
             raise Refused("wrong_target", f"{topic_of(original)} opens the stream; correct it instead")
         if isinstance(original, TermsVersionPublished | CalendarPublished) and isinstance(event, Retracted):
-            check_not_last(original, target, self._own_entries())
+            self._published.check_not_last(original, target)
         group, positions = self._group(stream, target)
         if isinstance(event, Corrected):
             event = self._check_correction(event, original, stream)
@@ -333,6 +330,7 @@ class _Batch:
             raise Refused("wrong_target", f"{what} cannot be corrected; correct the first entry again, or retract")
         replaced = replacement(original, event)
         check(replaced, self.recorded_at)
+        check_days(replaced, self.recorded_at, self._published.zones)
         self._check_names(replaced, stream, original)
         check_identity(original, replaced)
         return msgspec.structs.replace(event, data=payload_of(replaced))

@@ -311,19 +311,20 @@ def _billed(frames: Frames, stretch: Stretch, service_start: Instant) -> Iterato
     """Billing runs from 1 January, or from a later tick (A4.2), until it is unticked in time (A4.3).
 
     A dossier whose 25 December was over before the service began is ticked by default ("par défaut, ces
-    dossiers sont cochés"); any other is billed only once the ledger holds a tick.
+    dossiers sont cochés"); any other once the ledger holds a tick, or an untick that found it ticked by itself.
     """
     schedule = stretch.schedule
     since = schedule.billing_from if schedule.untick_by <= service_start else None
+    first_due = next((f for f in stretch.told if at(f) >= schedule.frame.calendar.at(schedule.tick_on)), None)
     facts: tuple[Fact, ...] = (stretch.activity,)
     for fact in stretch.told:
         frame = frames.at(at(fact))
         day = frame.calendar.local_date(at(fact))
         if isinstance(fact.event, e.DossierTicked):
             since, facts = since or max(day, schedule.billing_from), (*facts, fact)
-        elif since is not None:
+        elif since is not None or (fact is first_due and isinstance(fact.event, e.DossierUnticked)):
             if at(fact) >= schedule.untick_by:
-                yield Run(since, _last_billed(frame, schedule.terms, day), (*facts, fact))
+                yield Run(since or schedule.billing_from, _last_billed(frame, schedule.terms, day), (*facts, fact))
             since = None  # unticked up to 25 December included: never billed
     if since is not None:
         yield Run(since, None, facts)

@@ -217,10 +217,10 @@ def _judge(history: History, frames: Frames, update: Update, rollout: Fact) -> J
 
 
 def _kind(update: Update, rollout: Fact) -> Kind:
-    """The two classes of 10.1 are told apart by the version number, where nobody names the kind."""
+    """The two classes of 10.1 are told apart by the version number: where nobody names the kind, and above the name."""
     kind, said = _said(update, rollout, "kind")
     changes, _ = _said(update, rollout, "changes_version_number")
-    if kind is not None:
+    if kind is not None and not (kind == "corrective_patch" and changes):
         return Kind(kind, True if kind == "version" else changes, f"named by the {said}")
     if changes is None:
         # who pleads an exception proves it (Code civil 1353): what nobody called a patch is a version

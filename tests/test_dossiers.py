@@ -235,6 +235,17 @@ def test_a_dossier_long_unused_when_the_service_began_is_ticked_by_default() -> 
     assert found == {"billed_from": "2025-09-01", "last_billed_month": None, "months": ["2025-09", "2025-10"]}
 
 
+def test_an_untick_shows_that_the_dossier_was_ticked_by_itself() -> None:
+    found = billing(STARTED, CLOSED_2019, said("unticked", "2026-03-25T00:00:00+01:00"))
+    assert (found["billed_from"], found["last_billed_month"]) == ("2026-01-01", "2026-04")
+    assert billing(STARTED, CLOSED_2019, said("unticked", "2025-12-25T23:59:59+01:00"))["billed_from"] is None
+    early = said("unticked", "2025-09-30T10:00:00+02:00")  # nothing was marked yet
+    assert billing(STARTED, CLOSED_2019, early)["billed_from"] is None
+    again = (early, said("unticked", "2026-01-02T10:00:00+01:00"), said("unticked", "2026-02-02T10:00:00+01:00"))
+    assert billing(STARTED, CLOSED_2019, *again)["months"] == ["2026-01"]
+    assert billing(STARTED, CLOSED_2019, said("deleted", "2026-03-24T10:00:00+01:00"))["billed_from"] is None
+
+
 def test_a_dossier_ticked_again_is_billed_again() -> None:
     lines = (TICKED, said("unticked", "2026-01-10T10:00:00+01:00"), said("ticked", "2026-04-02T10:00:00+02:00"))
     assert billing(STARTED, CLOSED_2019, *lines, until=date(2026, 5, 1))["months"] == ["2026-01", "2026-04", "2026-05"]

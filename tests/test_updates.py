@@ -103,11 +103,13 @@ def test_a_roll_out_in_recette_needs_no_notice_a10_4() -> None:
     [
         ({"kind": "corrective_patch"}, "corrective_patch", []),
         ({"changes_version_number": False}, "corrective_patch", []),
+        ({"kind": "corrective_patch", "changes_version_number": False}, "corrective_patch", []),
+        ({"kind": "corrective_patch", "changes_version_number": True}, "version", ["not_informed"]),
         ({"changes_version_number": True}, "version", ["not_informed"]),
         ({}, "version", ["not_informed"]),
     ],
 )
-def test_what_nobody_named_is_told_by_its_version_number_a10_1(said: Any, kind: str, found: list[str]) -> None:
+def test_versions_and_corrective_patches_are_told_apart_by_the_version_number_a10_1(said: Any, kind: str, found: list[str]) -> None:
     assert codes(STARTED, rolled_out(**said)) == {"U1": found}
     assert workings(STARTED, rolled_out(**said))["kind"] == kind
 
