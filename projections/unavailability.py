@@ -214,12 +214,12 @@ def _weight(stop: Stop, frame: Frame) -> tuple[Fraction, str]:
 
 
 def _partial(event: Any, partial_effect: str) -> tuple[Fraction, str]:
-    """An outage of some users (Amb-11)."""
-    if partial_effect == "any":
+    """An outage of some users; one of all users is not partial, whatever its name (Amb-11)."""
+    total = getattr(event, "users_total", None)
+    if partial_effect == "any" or (total and event.users_affected == total):
         return WHOLE, ""
     if partial_effect == "exclude":
         return NOTHING, "some users only (partial_effect=exclude)"
-    total = getattr(event, "users_total", None)
     if not total or event.users_affected is None:
         return NOTHING, "the share of users is not known (partial_effect=prorata)"
     return Fraction(event.users_affected, total), ""

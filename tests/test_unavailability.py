@@ -35,7 +35,8 @@ def lost(*lines: Any, reading: dict[str, str] | None = None, **known: Any) -> in
         ({"vantage": "paris-1"}, 3600, None),
         ({"vantage": "FR_METRO/Lyon"}, 3600, None),
         ({"vantage": "montreal"}, 0, "seen from montreal only (art. 4)"),
-        ({"effect": "partial_users", "users_affected": 1, "users_total": 4}, 0, "some users only (partial_effect=exclude)"),
+        ({"effect": "partial_users", "users_affected": 3, "users_total": 4}, 0, "some users only (partial_effect=exclude)"),
+        ({"effect": "partial_users", "users_affected": 4, "users_total": 4}, 3600, None),
     ],
 )
 def test_an_outage_counts_on_production_for_all_users_seen_from_france(
