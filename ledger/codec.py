@@ -250,7 +250,7 @@ def _bad_time(kind: str, field: str, value: Any) -> Refused:
     if re.search(r"[T ]\d\d:\d\d:60", text):
         return Refused("second_60", f"{kind}.{field}: {text!r} is a leap second; write the second after it")
     if re.match(r"^\d{4}-\d\d-\d\d", text):
-        return Refused("impossible_date", f"{kind}.{field}: {text!r} does not exist")
+        return Refused("impossible_date", f"{kind}.{field}: {text!r} does not exist, or is not written whole")
     return Refused(
         "bad_field",
         f"{kind}.{field}: {_brief(value)} is no date or instant; write it like 2026-03-31T09:00:00+02:00",
