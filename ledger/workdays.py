@@ -147,7 +147,7 @@ class Calendar(msgspec.Struct, frozen=True, cache_hash=True):
         start, end = within
         if start >= end:
             return NEVER
-        if _heeds_holidays(week):
+        if heeds_holidays(week):
             self._check_covered(self.local_date(start), self.local_date(end - 1))
         holidays = _by_year(self.holidays)
         opened: list[Span] = []
@@ -167,7 +167,7 @@ class Calendar(msgspec.Struct, frozen=True, cache_hash=True):
         Refused when the calendar ends first.
         """
         assert seconds >= 0, seconds
-        limit = self.at(self.last, "24:00") if self.last and _heeds_holidays(week) else FOREVER
+        limit = self.at(self.last, "24:00") if self.last and heeds_holidays(week) else FOREVER
         left, reach = seconds, 8 * DAY
         while left and start < limit:
             until = min(start + reach, limit)
@@ -348,7 +348,8 @@ def _by_weekday(week: Week, holiday: bool) -> tuple[Spans, ...]:
     )
 
 
-def _heeds_holidays(week: Week) -> bool:
+def heeds_holidays(week: Week) -> bool:
+    """Whether a public holiday changes any of the hours."""
     return not all(hours.on_holidays for hours in week)
 
 

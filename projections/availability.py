@@ -38,7 +38,7 @@ def availability(history: History, frames: Frames, month: str) -> Finding:
     ("calendar_out_of_range") where the table of holidays does not reach the month.
     """
     frame, label, span = month_of(history, frames, month)
-    near = span if frame.reading.month_split == "split" else (FIRST, FOREVER)
+    near = span if not frame.comparing and frame.reading.month_split == "split" else (FIRST, FOREVER)
     tally = measure(history, frame, label, span, interruptions(history, near))
     return Finding(result=_result(tally), workings=_workings(history, tally), because=_because(history, tally))
 
@@ -84,7 +84,7 @@ def _by_ground(t: Tally) -> dict[str, Fraction]:
     for ground in GROUNDS:
         spans = union(*(spans for each, spans in t.shelters if each.ground == ground))
         before, left = left, without(left, spans)
-        overlap = t.frame.reading.overlap
+        overlap = t.overlap
         if amount := weighed(before, overlap) - weighed(left, overlap):
             found[ground] = amount
     return found
@@ -195,14 +195,14 @@ def _switches(history: History, t: Tally) -> list[str]:
     emergency = any(each.ground == EMERGENCY for each in t.exclusions)
     decided = {
         "prt_month": intersection(history.in_force, (t.span,)) != (t.span,),
-        "month_kind": read.month_kind != "calendar",
+        "month_kind": read["month_kind"] != "calendar",
         "month_split": any(stop.start < t.span[0] or stop.end > t.span[1] for stop in stops),
         "prt_basis": t.provisional,
         "open_outage": any(stop.open for stop in stops),
         "overlap": weighed(losses, "sum") != weighed(losses, "union"),
         "partial_effect": any(getattr(stop.facts[0].event, "effect", "") == "partial_users" for stop in stops),
         "window_exclusion": any(loss.by.stop.kind == "planned" and loss.spans for loss in t.losses),
-        "unannounced": read.unannounced == "counts" and any(stop.kind == "planned" for stop in stops),
+        "unannounced": read["unannounced"] == "counts" and any(stop.kind == "planned" for stop in stops),
         "emergency": emergency,
         "relabel": emergency,
         "concurrent": any(each.outages is not None for each in t.exclusions),
@@ -221,8 +221,9 @@ def _because(history: History, t: Tally) -> tuple[int, ...]:
         for fact in history.of(ContractSuspended, ContractResumed, ContractTerminated)
         if at(fact, "effective_from") < t.span[1]
     ]
-    if t.frame.reading.unannounced == "counts":
-        told = [announcement(history, each.stop) for each in weighty if each.stop.kind == "planned"]
+    planned = [each.stop for each in weighty if each.stop.kind == "planned"]
+    if planned and t.frame.reading.unannounced == "counts":
+        told = [announcement(history, stop) for stop in planned]
         facts += [fact for fact in told if fact is not None]
     return positions_of(facts)
 
@@ -236,7 +237,7 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     A month still running is broken once what is lost exceeds the whole month's allowance: no second of it
     comes back. Where only contested facts would break it, the row is contested.
     """
-    stops = interruptions(history)
+    stops = frames.once(interruptions)
     rows: list[Breach] = []
     for label in _labels(history, frames, stops, first, last):
         frame, _, span = month_of(history, frames, label)

@@ -24,6 +24,7 @@ from ledger.events import (
     MaintenanceRescheduled,
 )
 from ledger.history import History
+from ledger.readings import Reading
 from ledger.spans import Instant, Span, Spans, contains, difference, intersection, moment, span, union
 from projections.finding import at
 from projections.frame import Frame
@@ -66,13 +67,13 @@ def exclusions(history: History, frame: Frame, stops: Sequence[Counted], within:
     ]
 
 
-def applied(found: Sequence[Exclusion], stops: Sequence[Counted], concurrent: str) -> list[tuple[Exclusion, Spans]]:
+def applied(found: Sequence[Exclusion], stops: Sequence[Counted], reading: Reading) -> list[tuple[Exclusion, Spans]]:
     """Each exclusion with the seconds it takes out, two causes at once considered (Amb-29).
 
     Under `excluded_only_where_sole_cause` one that names an outage gives way where another stop runs that
     nothing excludes; one that names none, and every one under `excluded_if_any`, holds for its interval.
     """
-    if concurrent == "excluded_if_any" or all(each.outages is None for each in found):
+    if all(each.outages is None for each in found) or reading.concurrent == "excluded_if_any":
         return [(each, each.spans) for each in found]
     general = union(*(each.spans for each in found if each.outages is None))
     named = [each for each in found if each.outages is not None]
@@ -108,9 +109,9 @@ def window(frame: Frame, within: Span) -> Spans:
 def unsheltered(history: History, frame: Frame, each: Counted) -> bool:
     """Whether the window gives a planned stop no shelter, for want of its notice (Amb-09)."""
     return (
-        frame.reading.unannounced == "counts"
-        and each.stop.kind == "planned"
+        each.stop.kind == "planned"
         and each.weight > 0
+        and frame.reading.unannounced == "counts"
         and not noticed(history, frame, each.stop)
     )
 

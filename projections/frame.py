@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,9 @@ from ledger.readings import DEFAULT, Reading
 from ledger.spans import Instant, seconds
 from ledger.terms import Terms, calendar_for, parse_terms
 from ledger.workdays import Calendar, CalendarData
-from projections.watched import WatchedReading
+from projections.watched import LookedAt, WatchedReading, watched_calendar
+
+T = TypeVar("T")
 
 
 class Frame(Struct, frozen=True, kw_only=True):
@@ -40,10 +42,12 @@ class Frames:
     """
 
     def __init__(
-        self, history: History, switches: Mapping[str, str] | None = None, looked_at: set[str] | None = None
-    ) -> None:
+        self, history: History, switches: Mapping[str, str] | None = None, looked_at: LookedAt | None = None,
+        shared: dict[Any, Any] | None = None,
+    ) -> None:  # fmt: skip
         self._history = history
         self._looked_at = looked_at  # filled with the switches a rule looks at, when given
+        self._shared = shared  # by several frames of one history: what no reading bears on
         self._switches = dict(switches or {})
         DEFAULT.with_switches(self._switches)  # refuse unknown ones at once
         self._found: dict[tuple[int, int, tuple[int, ...]], Frame] = {}
@@ -59,6 +63,15 @@ class Frames:
             self._found[key] = self._frame(terms_fact, calendar_fact, [*named_by, *adopted], adopted)
         return self._found[key]
 
+    def once(self, work: Callable[[History], T]) -> T:
+        """What is read in the history alone, under no reading: done once for all frames that share it."""
+        if self._shared is None:
+            return work(self._history)
+        if work not in self._shared:
+            self._shared[work] = work(self._history)
+        found: T = self._shared[work]
+        return found
+
     def with_switches(self, switches: Mapping[str, str]) -> Frames:
         """The same frames with other switches set by the question."""
         return Frames(self._history, {**self._switches, **switches})
@@ -68,15 +81,18 @@ class Frames:
         for fact in adopted:
             reading = reading.with_switches(fact.event.switches)
         reading = reading.with_switches(self._switches)
-        if self._looked_at is not None:
-            reading = WatchedReading(reading, self._looked_at)
         terms = _parsed(_Content(terms_fact.event))
         calendars = {} if calendar_fact is None else {calendar_fact.event.calendar: _calendar_data(calendar_fact.event)}
+        calendar = calendar_for(terms, calendars, reading)
+        if self._looked_at is not None:
+            reading = WatchedReading(reading, self._looked_at)
+            if calendar_fact is not None and terms.calendar.named_list is None:
+                calendar = watched_calendar(calendar, calendar_fact.event.lists, self._looked_at)
         facts = [terms_fact, *because] + ([] if calendar_fact is None else [calendar_fact])
         return Frame(
             terms=terms,
             reading=reading,
-            calendar=calendar_for(terms, calendars, reading),
+            calendar=calendar,
             terms_version=f"{terms_fact.event.terms} {terms_fact.event.version}",
             calendar_version="none" if calendar_fact is None else _version(calendar_fact.event),
             because=tuple(sorted({p for f in facts for p in f.positions})),

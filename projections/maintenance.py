@@ -20,6 +20,7 @@ from ledger import events as e
 from ledger.corrections import Fact
 from ledger.errors import Refused
 from ledger.history import History, positions_of
+from ledger.readings import Reading
 from ledger.spans import FOREVER, NEVER, Instant, Spans, contains, difference, intersection, length, moment, span, union
 from projections.finding import Breach, Finding, at, ceil_seconds, known_since, spans_text, text
 from projections.frame import Frame, Frames
@@ -233,7 +234,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     @property
     def overran(self) -> bool:
         """Amb-36: planned work past its slot, where the reading asks notice of the excess too."""
-        return self.judged and self.frame.reading.slot_overrun == "notice_breach" and bool(self.overrun)
+        return self.judged and bool(self.overrun) and self.frame.reading.slot_overrun == "notice_breach"
 
 
 def _measure(history: History, frames: Frames, work: Work) -> Measured:
@@ -244,7 +245,7 @@ def _measure(history: History, frames: Frames, work: Work) -> Measured:
     production = work.environment in frame.terms.availability.environments  # A6.5
     owing = production and work.started is not None and (spent != NEVER or contains(owed, work.start_at))
     judged, window = owing and work.kind == "planned", frame.terms.maintenance.window_spans
-    chain = _dated(work.in_force, frame.reading.reschedule_notice)
+    chain = _dated(work.in_force, frame.reading)
     after = span(at(chain[-1], "planned_end"), FOREVER) if chain and production else NEVER
     return Measured(
         work=work, frame=frame, owing=owing, chain=chain, notice=_notice(chain, frame), spent=spent, blocked=blocked,
@@ -274,12 +275,17 @@ def _blocked(work: Work, until: Instant) -> Spans:
 
 def _early(frame: Frame, blocked: Spans) -> Spans:
     """Stops in the part of the window that is not for stops (Amb-01)."""
+    if not blocked:
+        return NEVER
     return frame.terms.maintenance.early_spans(frame.calendar, blocked, frame.reading.blocking_limit)
 
 
-def _dated(announced: tuple[Fact, ...], reschedule_notice: str) -> tuple[Fact, ...]:
+def _dated(announced: tuple[Fact, ...], reading: Reading) -> tuple[Fact, ...]:
     """The announcements from the one whose date counts to the one in force (Amb-05)."""
-    first = 0 if reschedule_notice == "never" else max(len(announced) - 1, 0)
+    if len(announced) < 2:
+        return announced
+    reschedule_notice = reading.reschedule_notice
+    first = 0 if reschedule_notice == "never" else len(announced) - 1
     while reschedule_notice == "material_change" and first > 0 and _inside(announced[first], announced[first - 1]):
         first -= 1
     return announced[first:]
@@ -292,8 +298,11 @@ def _inside(new: Fact, old: Fact) -> bool:
 
 def _reference(chain: tuple[Fact, ...], frame: Frame) -> str:
     """The field notice runs from (Amb-33): publication where the announcement lacks the one asked for."""
+    event = chain[0].event
+    if event.planned_at is None and event.received_at is None:
+        return "published_at"
     field = f"{frame.reading.notice_reference}_at"
-    return field if getattr(chain[0].event, field) is not None else "published_at"
+    return field if getattr(event, field) is not None else "published_at"
 
 
 def _notice(chain: tuple[Fact, ...], frame: Frame) -> int | None:
@@ -301,8 +310,9 @@ def _notice(chain: tuple[Fact, ...], frame: Frame) -> int | None:
     if not chain:
         return None
     since, start = at(chain[0], _reference(chain, frame)), at(chain[-1], "planned_start")
-    if frame.reading.notice_clock == "wall":
-        return frame.calendar.wall_seconds(start) - frame.calendar.wall_seconds(since)
+    by_the_wall = frame.calendar.wall_seconds(start) - frame.calendar.wall_seconds(since)
+    if by_the_wall != start - since and frame.reading.notice_clock == "wall":
+        return by_the_wall
     return start - since
 
 
@@ -390,7 +400,7 @@ def _announcement(fact: Fact, chain: tuple[Fact, ...]) -> dict[str, Any]:
 
 def _notes(m: Measured) -> list[str]:
     """What a reader must know beside the numbers."""
-    notes, wanted = [], f"{m.frame.reading.notice_reference}_at"
+    notes, wanted = [], f"{m.frame.reading['notice_reference']}_at"
     if m.chain and _reference(m.chain, m.frame) != wanted:
         notes.append(f"the announcement has no {wanted}: notice runs from its publication")
     if m.work.started and not m.work.ended:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from ledger.history import History
+from ledger.readings import Reading
 from ledger.spans import FIRST, FOREVER, NEVER, Span, Spans, difference, intersection, length, union
 from ledger.spans import seconds as instant_of
 from projections.exclusions import WINDOW, Exclusion, applied, exclusions, unsheltered, window
@@ -50,6 +51,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     exclusions: tuple[Exclusion, ...]
     shelters: tuple[tuple[Exclusion, Spans], ...]  # those that stand, and how far
     doubtful: Spans  # what only contested exclusions shelter
+    overlap: str  # how seconds lost twice count
     gross: Fraction
     ti: Fraction
     ti_at_worst: Fraction  # contested exclusions fallen, open claims accepted
@@ -74,17 +76,18 @@ def month_of(history: History, frames: Frames, label: str) -> tuple[Frame, str, 
     service_start = instant_of(history.started.event.service_start)
     calendar = frames.at(service_start).calendar
     frame = frames.at(month_span(calendar, label)[0])
-    if frame.reading.month_kind == "calendar":
-        return frame, label, month_span(frame.calendar, label)
-    span = month_span(frame.calendar, label, frame.calendar.local_date(service_start))
-    return frames.at(span[0]), label, span
+    span = month_span(frame.calendar, label)
+    of_contract = month_span(frame.calendar, label, frame.calendar.local_date(service_start))
+    if of_contract == span or frame.reading.month_kind == "calendar":
+        return frame, label, span
+    return frames.at(of_contract[0]), label, of_contract
 
 
 def _reference(history: History, frame: Frame, within: Span) -> Spans:
     """The reference period (D-PRT), only while the service is supplied unless `prt_month=whole_month` (Amb-12)."""
-    supplied: Spans = (within,)
-    if frame.reading.prt_month == "clipped_to_service":
-        supplied = intersection(history.in_force, supplied)
+    supplied = intersection(history.in_force, (within,))
+    if supplied != (within,) and frame.reading.prt_month == "whole_month":
+        supplied = (within,)
     if not supplied:
         return NEVER
     hull = supplied[0][0], supplied[-1][1]
@@ -95,7 +98,8 @@ def _reach(history: History, frame: Frame, span: Span, stops: Sequence[Stop]) ->
     """The span looked at and what touches it: the month, or with `month_split=start_month` as far as
     what began in the month went on (Amb-14)."""
     found = counted(history, frame, stops, span)
-    if frame.reading.month_split == "split":
+    inside = all(span[0] <= each.spans[0][0] and each.spans[-1][1] <= span[1] for each in found)
+    if inside or frame.reading.month_split == "split":
         return span, found
     ends = [each.spans[-1][1] for each in found if _belongs(frame, span, each)]
     end = max([span[1], *(end for end in ends if end < FOREVER)])  # what never ended is cut to the month
@@ -103,7 +107,7 @@ def _reach(history: History, frame: Frame, span: Span, stops: Sequence[Stop]) ->
 
 
 def _belongs(frame: Frame, span: Span, each: Counted) -> bool:
-    return frame.reading.month_split == "split" or span[0] <= each.spans[0][0] < span[1]
+    return span[0] <= each.spans[0][0] < span[1] or frame.reading.month_split == "split"
 
 
 def measure(history: History, frame: Frame, label: str, span: Span, stops: Sequence[Stop]) -> Tally:
@@ -111,7 +115,7 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
     within, near = _reach(history, frame, span, stops)
     reference = rated = _reference(history, frame, within)
     provisional = not over(span[1], history.now)
-    if reading.prt_basis == "elapsed":
+    if history.now < within[1] and reading.prt_basis == "elapsed":
         rated = intersection(reference, ((FIRST, history.now),))
     losses = tuple(
         Loss(by=each, spans=_lost(history, frame, each, rated, within)) for each in near if _belongs(frame, span, each)
@@ -119,28 +123,36 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
     claimed = exclusions(history, frame, near, within)
     standing = [each for each in claimed if each.stands]
     undisputed = [each for each in standing if not each.contested]
-    shelters = applied(standing, [each for each in near if each.certain], reading.concurrent)
+    shelters = applied(standing, [each for each in near if each.certain], reading)
     shelter = union(*(spans for _, spans in shelters))
-    least = union(*(s for _, s in applied(undisputed, [each for each in near if each.weight], reading.concurrent)))
+    least = union(*(s for _, s in applied(undisputed, [each for each in near if each.weight], reading)))
     certain: Parts = [(loss.spans, loss.by.weight) for loss in losses if loss.by.certain]
     every: Parts = [(loss.spans, loss.by.weight) for loss in losses if loss.by.weight]
     outages = [(loss.by.spans, loss.by.weight) for loss in losses if loss.by.certain and not loss.by.stop.maintenance]
     work = union(*(each.spans for each in near if each.certain and each.stop.maintenance))
+    overlap = _overlap(losses, reading)
     night = _within(without(outages, union(reference, work)), within)
     explained = union(*(spans for each, spans in shelters if each.ground != WINDOW))
     return Tally(
         label=label, span=span, frame=frame, provisional=provisional, reference=intersection(reference, (span,)),
         prt=length(intersection(rated, (span,))), stops=tuple(near), losses=losses, exclusions=tuple(claimed),
-        shelters=tuple(shelters), doubtful=difference(shelter, least),
-        gross=weighed(certain, reading.overlap),
-        ti=weighed(without(certain, shelter), reading.overlap),
-        ti_at_worst=weighed(without(every, least), reading.overlap),
+        shelters=tuple(shelters), doubtful=difference(shelter, least), overlap=overlap,
+        gross=weighed(certain, overlap),
+        ti=weighed(without(certain, shelter), overlap),
+        ti_at_worst=weighed(without(every, least), overlap),
         total=weighed(
-            _within([(loss.by.spans, loss.by.weight) for loss in losses if loss.by.certain], within), reading.overlap
+            _within([(loss.by.spans, loss.by.weight) for loss in losses if loss.by.certain], within), overlap
         ),
-        outside=weighed(night, reading.overlap),
-        closed=weighed(without(night, explained), reading.overlap),
+        outside=weighed(night, overlap),
+        closed=weighed(without(night, explained), overlap),
     )  # fmt: skip
+
+
+def _overlap(losses: Sequence[Loss], reading: Reading) -> str:
+    """How seconds lost twice count (Amb-10); where no two stops meet, it makes no difference."""
+    weighty = [loss.by.spans for loss in losses if loss.by.weight]
+    apart = len(weighty) < 2 or length(union(*weighty)) == sum(map(length, weighty))
+    return "union" if apart else reading.overlap
 
 
 def _lost(history: History, frame: Frame, each: Counted, rated: Spans, within: Span) -> Spans:

@@ -151,13 +151,14 @@ def counted(history: History, frame: Frame, stops: Iterable[Stop], within: Span)
 
     Under `prt_month=clipped_to_service` nothing counts before supply, after the end, or in a suspension (Amb-12).
     """
-    clipped = frame.reading.prt_month == "clipped_to_service"
     found = []
     for stop in stops:
         if stop.start >= within[1] or stop.end <= within[0]:
             continue
         spans = intersection(span(stop.start, stop.end), history.assigned(stop.key[0]))
-        spans = intersection(spans, history.in_force) if clipped else spans
+        supplied = intersection(spans, history.in_force)
+        if supplied != spans and frame.reading.prt_month == "clipped_to_service":
+            spans = supplied
         if intersection(spans, (within,)):
             weight, why_not = _weight(stop, frame)
             name = history.name(stop.facts[0], stop.key[1])

@@ -29,6 +29,7 @@ from projections.periods import months_between
 from projections.questions import question
 from projections.tally import month_of
 from projections.validity import ANY, Watched, followed
+from projections.watched import LookedAt
 
 Value = str | int | None
 
@@ -214,7 +215,7 @@ def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
     first = date.fromisoformat(f"{label}-01")
     last = add_months(first, 1) - timedelta(days=1)
 
-    def rule(m: Moment, looked_at: set[str] | None = None) -> Rows:
+    def rule(m: Moment, looked_at: LookedAt | None = None) -> Rows:
         return _rows(
             "availability",
             _filed(m, "availability", max(first, _period(m.history)[0]), last, looked_at),
@@ -223,7 +224,7 @@ def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
 
     rows, unit = _computed(moment, name, rule)
     if unit.until == moment.history.second + 1:
-        _, verdicts = _computed(moment, name, lambda m: rule(m, set()))
+        _, verdicts = _computed(moment, name, lambda m: rule(m, {}))
         unit = unit._replace(until=verdicts.until)
     if ("refusals", (name,)) in rows:
         return rows, unit
@@ -241,7 +242,7 @@ def _register(moment: Moment, subject: str) -> tuple[Rows, Unit]:
     return _computed(moment, f"breaches {subject}", rule)
 
 
-def _filed(moment: Moment, subject: str, first: date, last: date, looked_at: set[str] | None = None) -> list[Breach]:
+def _filed(moment: Moment, subject: str, first: date, last: date, looked_at: LookedAt | None = None) -> list[Breach]:
     start = _period(moment.history)[0]
     history = moment.meant({"first": start, "last": last})
     return breaches_of(subject, history, Frames(history, None, looked_at), first, last)

@@ -226,7 +226,7 @@ def _line(told: Dossier, t: Mapping[str, str]) -> str:
 
 def _clauses(told: Dossier, t: Mapping[str, str]) -> list[Block]:
     found = told.sensitivity
-    tried = f"{found.readings_tried} {t['tried']}: {t[found.outcome]}; {t[f'coverage_{found.coverage}']}."
+    tried = f"{found.readings} {t['tried']}: {t[found.outcome]}; {t[f'coverage_{found.coverage}']}."
     blocks = [heading(t["clauses"]), sentence(t["clauses_note"]), sentence(tried)]
     reading = told.answers["now"].reading
     rows = []

@@ -1,17 +1,17 @@
-"""One question under many readings: which switch turns the verdict, and whether any reading keeps it.
+"""One question under every reading: which switch turns the verdict, and whether any reading keeps it.
 
-Each switch that bears on the question is flipped alone; then pairs; a switch that changed nothing in either
-taken to be inert for these facts, and every combination of the others is tried. Where all the combinations of
-all the switches are few (`MOST_COMBINATIONS`) they are tried instead, and nothing is taken on trust: `exhaustive`
-says whether it was so. The outcome has three values: kept under every reading tried, broken under every one, or
-contested, with the smallest sets of switches that turn it.
+The question is taken in parts (the register by subject, availability and maintenance in it by month; maintenances
+and anomalies one by one), and of each part the regions are found over which it says the same (`replays.regions`).
+Together they cover every combination of every switch, though few were evaluated, so that the outcome, kept under
+every reading, broken under every reading, or contested with the smallest sets of switches that turn it, holds over
+all of them. Where a limit stops the search, `coverage` is `some` and nothing is claimed of the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from functools import cached_property
-from itertools import combinations, product
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -20,25 +20,37 @@ from msgspec import Struct
 
 from ledger.errors import Refused
 from ledger.history import History
-from ledger.readings import DEFAULT, SWITCHES, Switch
+from ledger.readings import DEFAULT, SWITCHES, Switch, switch_named
+from ledger.spans import FOREVER
+from ledger.workdays import add_months
 from projections.breaches import SUBJECTS, breaches_of, gathered
 from projections.frame import Frames
+from projections.periods import months_between
 from projections.questions import Question
 from replays.as_of import Leaves, difference, leaves
+from replays.regions import Answered, Choices, Part, Region, joined, merged, smallest
 
-MOST_COMBINATIONS = 1024
+MOST_REGIONS = 4096  # of a part
+MOST_JOINED = 20_000
+BY_MONTH = ("availability", "maintenance")  # subjects of the register that cost by the period asked about
+ONE_BY_ONE = ("maintenance", "anomaly")  # questions about things that many switches bear on
 Verdict = Literal["kept", "broken", "not_judged"]
-Coverage = Literal["every", "live", "some"]
+Coverage = Literal["every", "some"]
 Outcome = Literal["kept", "broken", "contested", "not_judged"]
 
 
-class Flip(Struct, frozen=True, kw_only=True):
-    """One switch set to another value, alone: what it changes, and whether it turns the verdict."""
+class Setting(Struct, frozen=True, kw_only=True):
+    """A switch set to another value, and the clause that leaves the choice open."""
 
     switch: str
     value: str
     article: str
     ambiguity: str
+
+
+class Flip(Setting, frozen=True, kw_only=True):
+    """One switch set to another value, alone: what it changes, and whether it turns the verdict."""
+
     turns: bool
     verdict: Verdict
     changes: dict[str, list[Any]]
@@ -47,20 +59,22 @@ class Flip(Struct, frozen=True, kw_only=True):
 class Sensitivity(Struct, frozen=True, kw_only=True):
     """How the verdict depends on the reading.
 
-    `turning_sets` are the smallest sets of `switch=value` that turn the verdict (no subset of one turns it
-    alone). `exhaustive`: every combination of every switch that bears on the question was tried. `coverage` says
-    what was: `every` combination, those of the `live` switches (the others changed nothing alone nor beside any
-    one other), or only `some`.
+    `turning_sets` are the smallest sets of `switch=value` that turn the verdict (no subset of one turns it alone),
+    `clauses` the clause of each of them in the same order. `live`: the switches of which another value, all else
+    equal, changes a figure somewhere. `readings` counts the combinations of every switch that bears on the question;
+    `coverage` says whether the outcome holds over `every` one or was only found in `some`, `evaluated` how many
+    times a part of the question was computed.
     """
 
     verdict: Verdict
     outcome: Outcome
     flips: tuple[Flip, ...]
     turning_sets: tuple[tuple[str, ...], ...]
+    clauses: tuple[tuple[Setting, ...], ...]
     live: tuple[str, ...]
-    readings_tried: int
-    exhaustive: bool
+    readings: int
     coverage: Coverage
+    evaluated: int
 
 
 def verdict(question: str, result: Any) -> Verdict:
@@ -98,41 +112,54 @@ def sensitivity(
     history: History, asked: Question, values: Mapping[str, Any], switches: Mapping[str, str]
 ) -> Sensitivity:
     """Every switch that bears on the question flipped alone, then the smallest sets that turn the verdict."""
-    base = DEFAULT.with_switches(switches)
-    bearing = [s for s in SWITCHES if s.name != "knowledge" and len(s.values) > 1 and s.bears_on(asked.name)]
-    run = _Runs(history, asked, values, switches)
-    start = run({})
-    others = {s.name: [v for v in s.values if v != getattr(base, s.name)] for s in bearing}
-    flips = tuple(_flip(s, v, run, start) for s in bearing for v in others[s.name])
-    live = _live(bearing, others, run, start)
-    few = prod(len(s.values) for s in bearing) <= MOST_COMBINATIONS
-    turning, all_tried = _turning([s.name for s in bearing] if few else live, others, run, start.verdict)
-    found = {outcome.verdict for outcome in run.kept.values()}
-    first = start.verdict
+    choices = _choices(history, switches)
+    run = _Parts(history, asked, values, switches, choices)
+    start = run.at({})
+    explored = [part.explore(MOST_REGIONS) for part in run.parts]
+    turning, all_joined = run.turning(start.verdict)
+    bearing = [s for s in SWITCHES if s.name in choices and (s.bears_on(asked.name) or s.name in run.looked_at())]
+    live = set().union(*(part.turned_by() for part in run.parts))
+    found = sorted(smallest(turning), key=lambda each: (len(each), sorted(each)))
     return Sensitivity(
-        verdict=first,
-        outcome=first if len(found) == 1 else "contested",
-        flips=flips,
-        turning_sets=turning,
-        live=tuple(live),
-        readings_tried=len(run.kept),
-        exhaustive=few,
-        coverage="every" if few else "live" if all_tried else "some",
+        verdict=start.verdict,
+        outcome="contested" if found else start.verdict,
+        flips=tuple(_flip(s, v, run, start) for s in bearing for v in choices[s.name]),
+        turning_sets=tuple(tuple(sorted(f"{name}={value}" for name, value in each)) for each in found),
+        clauses=tuple(tuple(_setting(name, value) for name, value in sorted(each)) for each in found),
+        live=tuple(s.name for s in bearing if s.name in live),
+        readings=prod(len(s.values) for s in bearing),
+        coverage="every" if all(explored) and all_joined else "some",
+        evaluated=run.evaluated,
     )
 
 
-class _Outcome:
+def _choices(history: History, switches: Mapping[str, str]) -> Choices:
+    """The values each switch may be set to beside how it stands: by the question, by the contract, or by default.
+
+    A contract may have adopted different values over time: then it may be set to any of them.
+    """
+    adopted = {name for fact in history.adopted_at(FOREVER) for name in fact.event.switches}
+    found = {}
+    for s in SWITCHES:
+        stands = switches.get(s.name, None if s.name in adopted else s.default)
+        found[s.name] = tuple(value for value in s.values if value != stands)
+    return {name: others for name, others in found.items() if others and name != "knowledge"}
+
+
+class _Result:
     """What one reading gives: the parts as they were found, and the result and its figures when asked for."""
 
-    def __init__(self, question: str, parts: tuple[Any, ...]) -> None:
-        self._question = question
-        self.parts = parts  # equal parts, equal results
+    def __init__(self, asked: str, answers: tuple[Answered, ...]) -> None:
+        self._asked = asked
+        self._found = tuple(answer.found for answer in answers)
 
     @cached_property
     def result(self) -> Any:
-        if self._question != "breaches":
-            return self.parts[0]
-        return gathered([breach for part in self.parts for breach in part]).result
+        if self._asked == "breaches":
+            return gathered([breach for found in self._found for breach in found]).result
+        if len(self._found) > 1:
+            return {name: row for found in self._found for name, row in found.items()}
+        return self._found[0]
 
     @cached_property
     def leaves(self) -> Leaves:
@@ -140,109 +167,110 @@ class _Outcome:
 
     @cached_property
     def verdict(self) -> Verdict:
-        if self._question != "breaches":
-            return verdict(self._question, self.result)
-        return "broken" if any(not breach.contested for part in self.parts for breach in part) else "kept"
+        found = {_verdict_of(self._asked, part) for part in self._found}
+        return "broken" if "broken" in found else "kept" if "kept" in found else "not_judged"
+
+    def changes(self, other: _Result) -> dict[str, list[Any]]:
+        return {} if self._found == other._found else difference(self.leaves, other.leaves)
 
 
-class _Part(Struct, frozen=True):
-    """What a part of the question gave, and the switches it looked at with the values flipped then (None: not)."""
+def _verdict_of(asked: str, found: Any) -> Verdict:
+    """A part's verdict; a part of the register is rows as the rules make them."""
+    if asked == "breaches":
+        return "broken" if any(not breach.contested for breach in found) else "kept"
+    return verdict(asked, found)
 
-    looked_at: dict[str, str | None]
-    found: Any
+
+Evaluation = Callable[[Frames], Any]
 
 
-class _Runs:
-    """Results by reading over the one history they share; what a run looked at tells when it may serve again.
-
-    A rule is a function of what it looks at: a part of the question that looked at no switch in which two
-    readings differ gives the same under both, and is not computed twice. The register is taken by subject.
-    """
+class _Parts:
+    """A question in parts over the history they share; work that looks at no reading is done once."""
 
     def __init__(
-        self, history: History, asked: Question, values: Mapping[str, Any], switches: Mapping[str, str]
-    ) -> None:
+        self, history: History, asked: Question, values: Mapping[str, Any], switches: Mapping[str, str],
+        choices: Choices,
+    ) -> None:  # fmt: skip
         self._history = history
         self._asked = asked
-        self._values = values
         self._switches = dict(switches)
-        self._parts: dict[str, list[_Part]] = {}
-        self.kept: dict[frozenset[tuple[str, str]], _Outcome] = {}
+        self._shared: dict[Any, Any] = {}
+        self._choices = choices
+        self.evaluated = 0
+        self.parts = [Part(self._evaluation(rule), choices) for rule in self._rules(values)]
 
-    def __call__(self, flipped: Mapping[str, str]) -> _Outcome:
-        key = frozenset(flipped.items())
-        found = self.kept.get(key)
-        if found is None:
-            subjects = SUBJECTS if self._asked.name == "breaches" else ("",)
-            parts = tuple(self._part(subject, flipped) for subject in subjects)
-            found = self.kept[key] = _Outcome(self._asked.name, parts)
-        return found
+    def _evaluation(self, rule: Evaluation) -> Callable[[Mapping[str, str]], tuple[Any, Iterable[str]]]:
+        def evaluate(flipped: Mapping[str, str]) -> tuple[Any, Iterable[str]]:
+            self.evaluated += 1
+            looked_at: dict[str, None] = {}
+            return rule(Frames(self._history, {**self._switches, **flipped}, looked_at, self._shared)), looked_at
 
-    def _part(self, subject: str, flipped: Mapping[str, str]) -> Any:
-        known = self._parts.setdefault(subject, [])
-        for part in known:
-            if all(flipped.get(name) == value for name, value in part.looked_at.items()):
-                return part.found
-        looked_at: set[str] = set()
-        frames = Frames(self._history, {**self._switches, **flipped}, looked_at)
-        if subject:
-            found: Any = breaches_of(subject, self._history, frames, **self._values)
-        else:
-            found = self._asked.function()(self._history, frames, **self._values).result
-        known.append(_Part({name: flipped.get(name) for name in looked_at}, found))
-        return found
+        return evaluate
+
+    def _rules(self, values: Mapping[str, Any]) -> list[Evaluation]:
+        if self._asked.name == "breaches":
+            return [
+                self._filed(subject, first, last)
+                for subject in SUBJECTS
+                for first, last in (_months(**values) if subject in BY_MONTH else [(values["first"], values["last"])])
+            ]
+        whole = self._whole(values)
+        if self._asked.name not in ONE_BY_ONE:
+            return [whole]
+        (param,) = (param.name for param in self._asked.params if param.kind == "ids")
+        # which things there are is read in the facts alone, never in a reading
+        names = list(whole(Frames(self._history, self._switches, {}, self._shared)))
+        return [self._whole({**values, param: (name,)}) for name in names] or [whole]
+
+    def _filed(self, subject: str, first: date, last: date) -> Evaluation:
+        return lambda frames: breaches_of(subject, self._history, frames, first, last)
+
+    def _whole(self, values: Mapping[str, Any]) -> Evaluation:
+        return lambda frames: self._asked.function()(self._history, frames, **values).result
+
+    def at(self, flipped: Mapping[str, str]) -> _Result:
+        return _Result(self._asked.name, tuple(part.at(flipped) for part in self.parts))
+
+    def looked_at(self) -> set[str]:
+        return {name for part in self.parts for answer in part.answered for name in answer.region}
+
+    def turning(self, first: Verdict) -> tuple[list[Region], bool]:
+        """The regions in which the verdict is another one, and whether they are all of them.
+
+        The whole is broken where any part is: a kept one turns wherever a part breaks, a broken one only where
+        no part is broken.
+        """
+        by_part = [[(_verdict_of(self._asked.name, a.found), a.region) for a in p.answered] for p in self.parts]
+        if len(by_part) == 1 or first != "broken":
+            return [region for part in by_part for found, region in part if found != first], True
+        mixed = [part for part in by_part if any(found == "broken" for found, _ in part)]
+        unbroken = [merged([region for found, region in part if found != "broken"], self._choices) for part in mixed]
+        found = joined(unbroken, MOST_JOINED)
+        return found or [], found is not None
 
 
-def _flip(switch: Switch, value: str, run: _Runs, start: _Outcome) -> Flip:
-    outcome = run({switch.name: value})
+def _months(first: date, last: date) -> Sequence[tuple[date, date]]:
+    """The days from `first` to `last`, both included, month by month."""
+    starts = [date(int(label[:4]), int(label[5:7]), 1) for label in months_between(first, last)]
+    return [(max(first, day), min(last, add_months(day, 1) - timedelta(days=1))) for day in starts]
+
+
+def _setting(name: str, value: str) -> Setting:
+    switch = switch_named(name)
+    return Setting(switch=name, value=value, article=switch.article, ambiguity=switch.amb)
+
+
+def _flip(switch: Switch, value: str, run: _Parts, start: _Result) -> Flip:
+    other = run.at({switch.name: value})
     return Flip(
         switch=switch.name,
         value=value,
         article=switch.article,
         ambiguity=switch.amb,
-        turns=outcome.verdict != start.verdict,
-        verdict=outcome.verdict,
-        changes=difference(start.leaves, outcome.leaves),
+        turns=other.verdict != start.verdict,
+        verdict=other.verdict,
+        changes=start.changes(other),
     )
-
-
-def _live(bearing: list[Switch], others: Mapping[str, list[str]], run: _Runs, start: _Outcome) -> list[str]:
-    """The switches that change anything, alone or beside one other."""
-    alone = {(s.name, v): run({s.name: v}).parts for s in bearing for v in others[s.name]}
-    live = {name for (name, _), found in alone.items() if found != start.parts}
-    for one, two in combinations([s.name for s in bearing], 2):
-        if one in live and two in live:
-            continue
-        for v, w in product(others[one], others[two]):
-            both = run({one: v, two: w}).parts
-            if both != alone[one, v]:
-                live.add(two)
-            if both != alone[two, w]:
-                live.add(one)
-    return [s.name for s in bearing if s.name in live]
-
-
-def _turning(
-    live: list[str], others: Mapping[str, list[str]], run: _Runs, first: Verdict
-) -> tuple[tuple[tuple[str, ...], ...], bool]:
-    found: list[frozenset[tuple[str, str]]] = []
-    tried = 0
-    for size in range(1, len(live) + 1):
-        for names in combinations(live, size):
-            for chosen in product(*(others[name] for name in names)):
-                flipped = frozenset(zip(names, chosen, strict=True))
-                tried += 1
-                if tried > MOST_COMBINATIONS:
-                    return _written(found), False
-                turned = run(dict(flipped)).verdict != first
-                if turned and not any(smaller <= flipped for smaller in found):
-                    found.append(flipped)
-    return _written(found), True
-
-
-def _written(sets: list[frozenset[tuple[str, str]]]) -> tuple[tuple[str, ...], ...]:
-    texts = [tuple(sorted(f"{name}={value}" for name, value in found)) for found in sets]
-    return tuple(sorted(texts, key=lambda t: (len(t), t)))
 
 
 class NamedReading(Struct, frozen=True, kw_only=True):

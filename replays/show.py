@@ -101,19 +101,19 @@ def _moves(changes: Mapping[str, Any]) -> str:
 def sensitivity(found: Any) -> None:
     """How the verdict depends on the reading."""
     out = console()
-    every = "every reading" if found.exhaustive else "every reading tried"
-    words = {"kept": f"kept under {every}", "broken": f"broken under {every}", "not_judged": "nothing to judge"}
-    out.print(f"verdict: {found.verdict}; {words.get(found.outcome, 'contested')}", style="bold", markup=False)
-    tried = {
-        "every": "every combination",
-        "live": "every combination of the live switches; the others change nothing alone nor beside any one other",
-        "some": "not every combination: too many",
-    }[found.coverage]
+    every = "every reading" if found.coverage == "every" else "every reading tried"
+    words = {"kept": f"kept under {every}", "broken": f"broken under {every}", "contested": "contested"}
     out.print(
-        f"{found.readings_tried} readings tried ({tried}); live switches: {_cell(list(found.live))}", markup=False
-    )
-    for turning in found.turning_sets[:12]:
-        out.print(f"  turned by {' with '.join(turning)}", markup=False)
+        f"verdict: {found.verdict}; {words.get(found.outcome, f'nothing to judge under {every}')}",
+        style="bold", markup=False,
+    )  # fmt: skip
+    held = "held over all of them" if found.coverage == "every" else "not held over all of them: too many to search"
+    out.print(f"{found.readings:,} readings; {held}, by computing {found.evaluated} parts", markup=False)
+    out.print(f"switches that change a figure: {_cell(list(found.live))}", markup=False)
+    for settings in found.clauses[:12]:
+        out.print("  turned by " + " with ".join(map(_setting, settings)), markup=False)
+    if len(found.clauses) > 12:
+        out.print(f"  and by {len(found.clauses) - 12} more sets: see --json", markup=False)
     moved = [f for f in found.flips if f.changes]
     rows(
         [
@@ -123,6 +123,11 @@ def sensitivity(found: Any) -> None:
         ],
         empty="no switch alone changes a figure",
     )  # fmt: skip
+
+
+def _setting(each: Any) -> str:
+    clause = ", ".join(word for word in (f"art. {each.article}" if each.article else "", each.ambiguity) if word)
+    return f"{each.switch}={each.value} ({clause})"
 
 
 def side_by_side(named: list[tuple[str, str, Any]]) -> None:

@@ -45,11 +45,13 @@ def test_a_frame_is_made_once_for_a_stretch_of_time() -> None:
 
 
 def test_a_watched_reading_tells_which_switches_were_looked_at() -> None:
-    looked_at: set[str] = set()
+    looked_at: dict[str, None] = {}
     frame = Frames(adopted(), {}, looked_at).at(at("2026-03-01T00:00:00Z"))
     assert isinstance(frame.reading, WatchedReading)
     before = set(looked_at)
     assert frame.reading.overlap == "sum"
-    assert looked_at - before == {"overlap"}
+    assert set(looked_at) - before == {"overlap"}
+    assert frame.reading["partial_effect"] == "exclude"  # shown, not decided by
+    assert "partial_effect" not in looked_at
     frame.reading.as_dict()
     assert "partial_effect" in looked_at
