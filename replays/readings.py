@@ -195,7 +195,7 @@ class _Parts:
         self._asked = asked
         self._switches = dict(switches)
         self._shared: dict[Any, Any] = {}
-        self._choices = choices
+        self.choices = choices
         self.evaluated = 0
         self.parts = [Part(self._evaluation(rule), choices) for rule in self._rules(values)]
 
@@ -244,7 +244,7 @@ class _Parts:
         if len(by_part) == 1 or first != "broken":
             return [region for part in by_part for found, region in part if found != first], True
         mixed = [part for part in by_part if any(found == "broken" for found, _ in part)]
-        unbroken = [merged([region for found, region in part if found != "broken"], self._choices) for part in mixed]
+        unbroken = [merged([region for found, region in part if found != "broken"], self.choices) for part in mixed]
         found = joined(unbroken, MOST_JOINED)
         return found or [], found is not None
 

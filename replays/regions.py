@@ -67,7 +67,7 @@ class Part:
         for n, one in enumerate(self.answered):
             for other in self.answered[:n]:
                 if one.found != other.found:
-                    apart = [name for name in one.region if other.region.get(name, one.region[name]) != one.region[name]]
+                    apart = [name for name, value in one.region.items() if other.region.get(name, value) != value]
                     if len(apart) == 1:
                         found.add(apart[0])
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -44,8 +45,11 @@ class Story:
         self.random = Random(seed)
         self.lines: list[Any] = [STARTED]
         for n in range(self.random.randint(4, 9)):
-            self.random.choice((self.outage, self.outage, self.claim, self.exclusion, self.work))(n)
+            self.random.choice(self.tellers())(n)
         self.lines.sort(key=lambda line: line[0])
+
+    def tellers(self) -> tuple[Callable[[int], None], ...]:
+        return (self.outage, self.outage, self.claim, self.exclusion, self.work)
 
     def tell(self, learnt: datetime, kind: str, data: dict[str, Any], id: str) -> None:
         self.lines.append((text(learnt), kind, data, {"id": id}))

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations, product
+import ast
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from itertools import product
+from math import prod
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import replays.readings as subject
 from ledger import open_ledger
 from ledger.demo import DEMO
 from ledger.errors import Refused
 from ledger.history import History
-from ledger.readings import SWITCHES, Switch
+from ledger.readings import DEFAULT, SWITCHES, Switch, switch_named
+from projections.breaches import breaches_of
 from projections.frame import Frames
 from projections.questions import question, read
 from replays.readings import Sensitivity, all_readings, read_readings, sensitivity, verdict
-from tests.replaying import ASKED, Story, demo_path
+from tests.replaying import ASKED, Story, demo_path, some_switches, text
 from tests.story import STARTED, history, instant
 from tests.test_availability import outage
 
 AVAILABILITY = question("availability")
 BREACHES = question("breaches")
 FAMILY = [s for s in SWITCHES if s.bears_on("availability") and s.name != "knowledge" and len(s.values) > 1]
+KNOWN = "2026-04-20T00:00:00Z"
+Key = frozenset[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -34,87 +43,268 @@ def demo() -> Iterator[Any]:
         yield book
 
 
-def plain(known: History, asked: Any, values: Any, switches: dict[str, str]) -> str:
-    return verdict(asked.name, asked.function()(known, Frames(known, switches), **values).result)
+class WiderStory(Story):
+    """Besides, requests of support and backups, some of them lost, deleted or asked back."""
+
+    def tellers(self) -> tuple[Any, ...]:
+        return (self.outage, self.claim, self.exclusion, self.work, self.request, self.request, self.backup, self.backup)
+
+    def request(self, n: int) -> None:
+        when = self.moment() + self.minutes(400)
+        said = {"request": f"S{n}", "at": text(when), "channel": self.random.choice(["portal", "phone"])}
+        self.tell(when, "support_request_registered", said, f"asked-{n}")
+        if self.random.random() < 0.8:
+            answered = when + timedelta(hours=self.random.choice([3, 9, 26, 50]))
+            data = {"request": f"S{n}", "at": text(answered)}
+            self.tell(answered, "support_request_taken_in_charge", data, f"answered-{n}")
+
+    def backup(self, n: int) -> None:
+        start = self.moment() + self.minutes(200)
+        end = start + timedelta(hours=1)
+        tiers = self.random.choice([["daily"], ["daily", "weekly"], ["monthly"]])
+        data = {"backup": f"B{n}", "scope": "client_data", "tiers": tiers, "started_at": text(start),
+                "completed_at": text(end), "locations": ["DC-A", "DC-B"]}  # fmt: skip
+        self.tell(end, "backup_completed", data, f"made-{n}")
+        gone = end + timedelta(days=self.random.choice([1, 6, 7, 8, 27, 30]), minutes=self.random.randint(0, 59))
+        if self.random.random() < 0.6:
+            self.tell(gone, "backup_deleted", {"backup": f"B{n}", "at": text(gone)}, f"deleted-{n}")
+        if self.random.random() < 0.6:
+            wanted = {"restore": f"R{n}", "scope": "client_data", "requested_at": text(gone), "target_date": text(end)[:10]}
+            self.tell(gone, "restore_requested", wanted, f"wanted-{n}")
 
 
-def every_reading(chosen: list[Switch]) -> list[dict[str, str]]:
-    return [dict(zip([s.name for s in chosen], values, strict=True)) for values in product(*(s.values for s in chosen))]
+def asked(name: str, **params: str) -> tuple[Any, dict[str, Any]]:
+    return question(name), read(question(name), params)
 
 
-def brute(known: History, asked: Any, values: Any, chosen: list[Switch]) -> dict[frozenset[tuple[str, str]], str]:
-    """The verdict of every combination of these switches, each computed by itself; keyed by what is not default."""
+QUESTIONS = (
+    asked("availability", month="2026-03"),
+    asked("maintenance"),
+    asked("support_response", start="2025-09-01"),
+    asked("backup_retention"),
+    asked("backup_deletions"),
+    asked("backup_nights", first="2026-03-01", last="2026-03-31"),
+    asked("restorable", at="2026-03-20T10:00:00+01:00"),
+    asked("restore_decision"),
+    asked("breaches", first="2026-03", last="2026-04"),
+)
+
+
+def without_proof(result: Any) -> Any:
+    """A result as it is compared: `first_knowable_at` is left out where only verdicts are."""
+    if isinstance(result, list):
+        return [{name: value for name, value in row.items() if name != "first_knowable_at"} for row in result]
+    return result
+
+
+def plain(known: History, asked: Any, values: Any, switches: dict[str, str]) -> Any:
+    return without_proof(asked.function()(known, Frames(known, switches), **values).result)
+
+
+def every_reading(chosen: Iterable[Switch]) -> list[dict[str, str]]:
+    found = list(chosen)
+    return [dict(zip([s.name for s in found], values, strict=True)) for values in product(*(s.values for s in found))]
+
+
+def brute(known: History, asked: Any, values: Any, chosen: Iterable[Switch]) -> dict[Key, Any]:
+    """The result of every combination of these switches, each computed by itself; keyed by what is not default."""
     return {
-        frozenset((n, v) for n, v in reading.items() if v != subject.DEFAULT[n]): plain(known, asked, values, reading)
+        frozenset((n, v) for n, v in reading.items() if v != DEFAULT[n]): plain(known, asked, values, reading)
         for reading in every_reading(chosen)
     }
 
 
-def check(found: Sensitivity, verdicts: dict[frozenset[tuple[str, str]], str]) -> None:
-    """What is said holds over every combination: outcome, count, flips, and the smallest sets that turn it."""
+def check(name: str, found: Sensitivity, results: dict[Key, Any]) -> None:
+    """What is said holds over every combination: outcome, flips, live switches, and the smallest sets that turn it."""
+    verdicts = {key: verdict(name, result) for key, result in results.items()}
     first = verdicts[frozenset()]
-    assert found.exhaustive
     assert found.coverage == "every"
     assert found.verdict == first
-    assert found.readings_tried == len(verdicts)
     assert found.outcome == (first if set(verdicts.values()) == {first} else "contested")
-    assert {(f.switch, f.value): f.verdict for f in found.flips} == {
-        next(iter(key)): value for key, value in verdicts.items() if len(key) == 1
-    }
+    flips = {(f.switch, f.value): (f.verdict, bool(f.changes)) for f in found.flips}
+    for (flip, *others), result in ((list(key), result) for key, result in results.items() if key):
+        if not others and flip in flips:
+            assert flips[flip] == (verdict(name, result), result != results[frozenset()])
     turning = [key for key, value in verdicts.items() if value != first]
     smallest = {key for key in turning if not any(other < key for other in turning)}
     assert {frozenset(tuple(t.split("=")) for t in one) for one in found.turning_sets} == smallest
+    assert set(found.live) == {
+        switch
+        for key, result in results.items()
+        for switch, value in key
+        for less in [key - {(switch, value)}]
+        for other in [less, *(less | {(switch, v)} for v in switch_named(switch).values)]
+        if other in results and results[other] != result
+    }
 
 
-def test_over_a_few_switches_it_says_what_asking_every_reading_plainly_says(monkeypatch: Any) -> None:
-    contested = 0
-    for seed in range(30):
-        story = Story(seed)
-        asked, values = ASKED[0] if seed % 3 else ASKED[2]
-        chosen = story.random.sample(FAMILY, 4)
-        monkeypatch.setattr(subject, "SWITCHES", tuple(chosen))
-        known = story.whole("2026-04-20T00:00:00Z")
+def looked_at_most(name: str, random: Random, count: int) -> list[Switch]:
+    bearing = [s for s in SWITCHES if s.bears_on(name) and s.name != "knowledge" and len(s.values) > 1]
+    return random.sample(bearing, min(count, len(bearing)))
+
+
+@pytest.mark.parametrize(("asked", "values"), QUESTIONS, ids=[q.name for q, _ in QUESTIONS])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6))
+def test_what_is_said_of_every_reading_is_what_asking_each_one_plainly_says(
+    asked: Any, values: Any, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """The full product of three or four switches of the question, on a small random history."""
+    story = WiderStory(seed)
+    chosen = looked_at_most(asked.name, story.random, 3 if asked is BREACHES else 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(subject, "SWITCHES", tuple(chosen))
+        known = story.whole(KNOWN)
         found = sensitivity(known, asked, values, {})
-        check(found, brute(known, asked, values, chosen))
-        contested += found.outcome == "contested"
-    assert contested > 1
+    check(asked.name, found, brute(known, asked, values, chosen))
 
 
-def test_shared_parts_give_each_reading_what_it_gives_alone(demo: Any, monkeypatch: Any) -> None:
-    """The register of the demo's year is taken by subject; every memoised result against a plain one."""
-    chosen = [s for s in SWITCHES if s.name in ("blocking_limit", "support_hours", "overlap", "tier_retention", "night")]
-    monkeypatch.setattr(subject, "SWITCHES", tuple(chosen))
+@pytest.mark.parametrize(("asked", "values"), QUESTIONS, ids=[q.name for q, _ in QUESTIONS])
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_any_reading_drawn_from_the_whole_space_lies_in_a_region_that_says_what_it_says(
+    asked: Any, values: Any, seed: int
+) -> None:
+    """All switches at once, of which nobody could try every combination: drawn at random and asked plainly."""
+    story = WiderStory(seed)
+    known = story.whole(KNOWN)
+    run = subject._Parts(known, asked, values, {}, subject._choices(known, {}))
+    assert all(part.explore(subject.MOST_REGIONS) for part in run.parts)
+    evaluated = run.evaluated
+    for _ in range(8):
+        switches = some_switches(story.random, most=len(SWITCHES) - 1)
+        flipped = {name: value for name, value in switches.items() if value != DEFAULT[name] and name in run.choices}
+        assert without_proof(run.at(flipped).result) == plain(known, asked, values, switches), switches
+    assert run.evaluated == evaluated  # nothing was left outside the regions
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["maintenance", "support_response", "restore_decision"])
+def test_every_combination_of_every_switch_of_a_question_agrees(name: str) -> None:
+    """The whole product, nothing sampled: 864 readings of maintenance, 32 of support, 36 of a restore."""
+    for seed in range(3):
+        known = WiderStory(seed).whole(KNOWN)
+        asked, values = next(pair for pair in QUESTIONS if pair[0].name == name)
+        found = sensitivity(known, asked, values, {})
+        bearing = [s for s in SWITCHES if s.bears_on(name) and s.name != "knowledge" and len(s.values) > 1]
+        assert found.readings == len(every_reading(bearing))
+        check(name, found, brute(known, asked, values, bearing))
+
+
+def test_a_year_is_the_sum_of_its_months(demo: Any) -> None:
+    """What the parts rest on: the register of a year holds the rows of its months' registers, whatever the reading."""
     known = demo.history("C-2041", known_at=instant(DEMO["known_at"]))
-    values = read(BREACHES, {"first": "2026-01", "last": "2026-02"})
-    run = subject._Runs(known, BREACHES, values, {})
-    for switches in every_reading(chosen)[::3]:
-        flipped = {n: v for n, v in switches.items() if v != subject.DEFAULT[n]}
-        rows = [dict(row) for row in BREACHES.function()(known, Frames(known, switches), **values).result]
-        shared = [dict(row) for row in run(flipped).result]
-        for row in (*rows, *shared):
-            del row["first_knowable_at"]  # left out where only verdicts are compared
-        assert shared == rows, switches
+    random = Random(11)
+    for switches in [{}, *(some_switches(random, most=20) for _ in range(4))]:
+        for name in subject.BY_MONTH:
+            whole = breaches_of(name, known, Frames(known, switches), date(2025, 10, 1), date(2026, 9, 30))
+            months = [
+                row
+                for first, last in subject._months(date(2025, 10, 1), date(2026, 9, 30))
+                for row in breaches_of(name, known, Frames(known, switches), first, last)
+            ]
+            key = attrgetter("on", "obligation", "subject", "what")
+            assert sorted(months, key=key) == sorted(whole, key=key)
+
+
+def test_which_things_there_are_is_no_matter_of_reading(demo: Any) -> None:
+    """What taking maintenances and anomalies one by one rests on: names, and each row whether asked alone or not."""
+    known = demo.history("C-2041", known_at=instant(DEMO["known_at"]))
+    random = Random(12)
+    for name in subject.ONE_BY_ONE:
+        rule = question(name).function()
+        names = list(rule(known, Frames(known, {}), None).result)
+        assert names
+        for _ in range(5):
+            frames = Frames(known, some_switches(random, most=20))
+            together = rule(known, frames, None).result
+            assert list(together) == names
+            assert {n: row for n in names for row in rule(known, frames, (n,)).result.values()} == together
+
+
+def test_a_rule_decides_by_attribute_and_shows_by_name() -> None:
+    """`reading["x"]` notes nothing, so it may only stand where workings show a switch: {"switch": .., "value": ..}."""
+    for path in sorted((Path(__file__).parents[1] / "projections").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        shown = {id(inner) for node in ast.walk(tree) if _shows(node) for inner in ast.walk(node)}
+        read = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript) and _is_reading(node.value)]
+        assert [f"{path.name}:{node.lineno}" for node in read if id(node) not in shown] == []
+
+
+def _shows(node: ast.AST) -> bool:
+    if isinstance(node, ast.Dict):
+        return {key.value for key in node.keys if isinstance(key, ast.Constant)} == {"switch", "value"}
+    # both only make workings: which switches to name there, and what a reader must know
+    return isinstance(node, ast.FunctionDef) and node.name in ("_switches", "_notes")
+
+
+def _is_reading(node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return name in ("reading", "read")
 
 
 def test_a_rule_that_looked_at_no_flipped_switch_is_not_run_again(demo: Any) -> None:
     known = demo.history("C-2041", known_at=instant(DEMO["known_at"]))
-    values = read(BREACHES, {"first": "2026-01", "last": "2026-02"})
-    run = subject._Runs(known, BREACHES, values, {})
-    run({})
-    run({"gigabyte": "binary"})
-    assert len(run._parts["availability"]) == 1
-    assert len(run._parts["storage"]) == 2
+    run = subject._Parts(known, *asked("breaches", first="2026-01", last="2026-02"), {}, subject._choices(known, {}))
+    run.at({})
+    before = run.evaluated
+    run.at({"gigabyte": "binary"})
+    assert run.evaluated == before + 1  # storage alone
 
 
-def test_more_readings_than_are_tried_is_said_and_nothing_claimed_of_the_rest(demo: Any) -> None:
+def test_a_year_holds_over_all_its_readings_though_few_are_computed(demo: Any) -> None:
     known = demo.history("C-2041", known_at=instant(DEMO["known_at"]))
-    found = sensitivity(known, BREACHES, read(BREACHES, {"first": "2025-10", "last": "2026-09"}), {})
-    assert not found.exhaustive
-    assert found.coverage == "some"
-    month = sensitivity(known, AVAILABILITY, {"month": "2025-11"}, {})
-    assert not month.exhaustive  # 16 switches of availability have more combinations than are tried
-    assert month.coverage == "live"
-    assert month.outcome == "broken"
+    found = sensitivity(known, *asked("breaches", first="2025-10", last="2026-09"), {})
+    assert found.coverage == "every"
+    assert found.outcome == "broken"  # a night was missed, whatever a clause means
+    assert found.readings == prod(len(s.values) for s in SWITCHES if s.name != "knowledge")
+    assert found.evaluated < 1000
+
+
+def test_a_reading_the_contract_adopted_is_where_the_flips_start_from() -> None:
+    """Adopted: `sum`, from the start. The default is then another reading, and turns the verdict back."""
+    hours = "2026-03-03T10:00:00+01:00", "2026-03-03T10:50:00+01:00"
+    adopted = {"reading": "R1", "switches": {"overlap": "sum"}, "effective_from": "2025-09-01T00:00:00+02:00"}
+    lines = [STARTED, ("2025-09-02T08:00:00Z", "reading_adopted", adopted),
+             *outage(*hours, "O1"), *outage(*hours, "O2")]  # fmt: skip
+    known = history(*lines, known_at="2026-04-02T00:00:00Z")
+    found = sensitivity(known, AVAILABILITY, {"month": "2026-03"}, {})
+    assert (found.verdict, found.outcome) == ("broken", "contested")
+    assert ("overlap=union",) in found.turning_sets
+    ((clause,),) = [c for c, s in zip(found.clauses, found.turning_sets, strict=True) if s == ("overlap=union",)]
+    assert (clause.switch, clause.article, clause.ambiguity) == ("overlap", "6", "Amb-10")
+
+
+# one outage too many in March if all users' share of the service counts, one at night in April if that is rated
+BOTH_BROKEN = [
+    STARTED,
+    *outage("2026-03-03T10:00:00+01:00", "2026-03-03T12:00:00+01:00", "O1", effect="partial_users",
+            users_affected=400, users_total=400),
+    *outage("2026-04-07T22:00:00+02:00", "2026-04-07T23:00:00+02:00", "O2"),
+]  # fmt: skip
+STRICT = {"partial_effect": "any", "night_outage": "breach_of_access"}
+
+
+def test_a_register_broken_in_two_parts_is_kept_only_where_neither_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "SUBJECTS", ("availability",))
+    known = history(*BOTH_BROKEN, known_at="2026-05-04T00:00:00Z")
+    found = sensitivity(known, *asked("breaches", first="2026-03", last="2026-04"), STRICT)
+    assert (found.verdict, found.outcome, found.coverage) == ("broken", "contested", "every")
+    assert found.turning_sets == (("night_outage=reported_not_rated", "partial_effect=exclude"),)
+    assert [(c.article, c.ambiguity) for c in found.clauses[0]] == [("5", "Amb-08"), ("6", "Amb-11")]
+
+
+def test_a_search_cut_short_claims_nothing_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "SUBJECTS", ("availability",))
+    known = history(*BOTH_BROKEN, known_at="2026-05-04T00:00:00Z")
+    register = asked("breaches", first="2026-03", last="2026-04")
+    with monkeypatch.context() as patch:
+        patch.setattr(subject, "MOST_JOINED", 0)
+        assert sensitivity(known, *register, STRICT).coverage == "some"
+    with monkeypatch.context() as patch:
+        patch.setattr(subject, "MOST_REGIONS", 1)
+        assert sensitivity(known, AVAILABILITY, {"month": "2026-03"}, {}).coverage == "some"
+    assert sensitivity(known, *register, STRICT).coverage == "every"
 
 
 def test_kept_broken_and_contested_in_the_demo(demo: Any) -> None:
@@ -243,22 +433,3 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         read_readings(str(tmp_path / "none.toml"))
     assert refused.value.code == "no_file"
-
-
-def test_combinations_of_live_switches_are_all_tried_where_they_are_few(demo: Any) -> None:
-    """`live`: the product of the live switches is covered, and each agrees with asking it plainly."""
-    asked = question("maintenance")
-    known = demo.history("C-2041", known_at=instant(DEMO["known_at"]))
-    found = sensitivity(known, asked, {}, {})
-    live = [s for s in SWITCHES if s.name in found.live]
-    assert live
-    random = Random(3)
-    for switches in random.sample(every_reading(live), 5):
-        changed = any(plain(known, asked, {}, {**switches, s.name: v}) != plain(known, asked, {}, switches)
-                      for s, v in combinations_of_inert(found, "maintenance"))  # fmt: skip
-        assert not changed
-
-
-def combinations_of_inert(found: Sensitivity, name: str) -> list[tuple[Switch, str]]:
-    inert = [s for s in SWITCHES if s.bears_on(name) and s.name not in found.live and s.name != "knowledge"]
-    return [(s, v) for (s,) in combinations(inert, 1) for v in s.values]
