@@ -20,10 +20,10 @@ from ledger import events as e
 from ledger.corrections import Fact
 from ledger.errors import Refused
 from ledger.history import History, positions_of
-from ledger.readings import Reading
 from ledger.spans import FOREVER, NEVER, Instant, Spans, contains, difference, intersection, length, moment, span, union
 from projections.finding import Breach, Finding, at, ceil_seconds, known_since, spans_text, text
 from projections.frame import Frame, Frames
+from projections.notice import dated, reference, seconds_given
 
 # Ours, not the contract's: article 5 sets no delay between publishing a notice and recording it. One that the
 # ledger learnt of more than a day after it is said to have been published proves little, and is marked.
@@ -245,10 +245,11 @@ def _measure(history: History, frames: Frames, work: Work) -> Measured:
     production = work.environment in frame.terms.availability.environments  # A6.5
     owing = production and work.started is not None and (spent != NEVER or contains(owed, work.start_at))
     judged, window = owing and work.kind == "planned", frame.terms.maintenance.window_spans
-    chain = _dated(work.in_force, frame.reading)
+    chain = dated(work.in_force, frame.reading)
     after = span(at(chain[-1], "planned_end"), FOREVER) if chain and production else NEVER
     return Measured(
-        work=work, frame=frame, owing=owing, chain=chain, notice=_notice(chain, frame), spent=spent, blocked=blocked,
+        work=work, frame=frame, owing=owing, chain=chain, notice=seconds_given(chain, frame), spent=spent,
+        blocked=blocked,
         outside=difference(spent, window(frame.calendar, spent)) if judged else NEVER,  # A5.2, A5.4
         early=_early(frame, blocked) if judged else NEVER,  # A5.5
         overrun=intersection(spent, after) if chain else None,
@@ -278,42 +279,6 @@ def _early(frame: Frame, blocked: Spans) -> Spans:
     if not blocked:
         return NEVER
     return frame.terms.maintenance.early_spans(frame.calendar, blocked, frame.reading.blocking_limit)
-
-
-def _dated(announced: tuple[Fact, ...], reading: Reading) -> tuple[Fact, ...]:
-    """The announcements from the one whose date counts to the one in force (Amb-05)."""
-    if len(announced) < 2:
-        return announced
-    reschedule_notice = reading.reschedule_notice
-    first = 0 if reschedule_notice == "never" else len(announced) - 1
-    while reschedule_notice == "material_change" and first > 0 and _inside(announced[first], announced[first - 1]):
-        first -= 1
-    return announced[first:]
-
-
-def _inside(new: Fact, old: Fact) -> bool:
-    """A slot within the old one: the customer knew already that this time was at risk."""
-    return at(old, "planned_start") <= at(new, "planned_start") and at(new, "planned_end") <= at(old, "planned_end")
-
-
-def _reference(chain: tuple[Fact, ...], frame: Frame) -> str:
-    """The field notice runs from (Amb-33): publication where the announcement lacks the one asked for."""
-    event = chain[0].event
-    if event.planned_at is None and event.received_at is None:
-        return "published_at"
-    field = f"{frame.reading.notice_reference}_at"
-    return field if getattr(event, field) is not None else "published_at"
-
-
-def _notice(chain: tuple[Fact, ...], frame: Frame) -> int | None:
-    """Seconds from the date that counts to the planned start, as they pass or as clocks show them (Amb-04)."""
-    if not chain:
-        return None
-    since, start = at(chain[0], _reference(chain, frame)), at(chain[-1], "planned_start")
-    by_the_wall = frame.calendar.wall_seconds(start) - frame.calendar.wall_seconds(since)
-    if by_the_wall != start - since and frame.reading.notice_clock == "wall":
-        return by_the_wall
-    return start - since
 
 
 def _contested(history: History, frame: Frame, work: Work, until: Instant) -> str | None:
@@ -382,7 +347,7 @@ def _workings(m: Measured) -> dict[str, Any]:
 
 
 def _notice_workings(m: Measured) -> dict[str, Any]:
-    field = _reference(m.chain, m.frame)
+    field = reference(m.chain, m.frame)
     ends = {"from": text(at(m.chain[0], field)), "field": field, "to": text(at(m.chain[-1], "planned_start"))}
     return {**ends, "seconds": m.notice, "required_seconds": m.frame.terms.maintenance.notice_seconds}
 
@@ -401,7 +366,7 @@ def _announcement(fact: Fact, chain: tuple[Fact, ...]) -> dict[str, Any]:
 def _notes(m: Measured) -> list[str]:
     """What a reader must know beside the numbers."""
     notes, wanted = [], f"{m.frame.reading['notice_reference']}_at"
-    if m.chain and _reference(m.chain, m.frame) != wanted:
+    if m.chain and reference(m.chain, m.frame) != wanted:
         notes.append(f"the announcement has no {wanted}: notice runs from its publication")
     if m.work.started and not m.work.ended:
         notes.append(f"not ended: taken to {text(max([m.work.start_at, *(end for _, end in m.spent)]))}")

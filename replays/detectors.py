@@ -6,13 +6,16 @@ verdict_changed      the month's verdict on availability, asked at its end (or a
                      every later change of knowledge that bears on it, is another one; the entry that did it is named
 figures_changed      the same, where the unavailability moved and the verdict did not
 declared_late        planned work of which no announcement was published by its start, and the first word of it was
-                     published after; or an announcement dated before the start and recorded by the ledger only after
+                     published after; or an announcement dated before the start, and recorded only when the ledger had
+                     known for a while that the work had begun (learnt in one go, it says how often somebody looked)
 notice_shortened     another slot, not inside the one it replaces, published with less than the terms' notice to its
                      start and with less than the slot it replaces had; a slot of the same start and no end is none
 class_changed        a correction that turns planned work into an emergency or back, or gives an outage another effect
 slots_chained        a slot of another maintenance that begins inside an announced slot or within an hour of its end,
                      ends after it, and was published later and with less than the notice: an extension under another
                      name, which as a reschedule would have had to wait its notice; slots without an end are none
+collector_changed    figures or classes that moved because what collects the facts read an unchanged page otherwise, by
+                     its own word: told once for each thing, as it says nothing of what the provider did
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from fractions import Fraction
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.codec import Entry
 from ledger.corrections import Fact, replacement, resolve_target
@@ -39,6 +43,7 @@ from ledger.events import (
     OutageStarted,
 )
 from ledger.history import History, positions_of
+from ledger.intake.github_status import COLLECTOR
 from ledger.intake.jenkins import ASSUMED
 from ledger.spans import FOREVER, Instant, Span, contains, moment, seconds
 from projections.bearing import bearing
@@ -49,7 +54,10 @@ from projections.tally import measure, month_of
 from projections.unavailability import interruptions
 
 CHAINED_SECONDS = 3600  # ours: how long after a slot's end another one still looks like the same work going on
-KINDS = ("verdict_changed", "figures_changed", "declared_late", "notice_shortened", "class_changed", "slots_chained")
+KINDS = (
+    "verdict_changed", "figures_changed", "declared_late", "notice_shortened", "class_changed", "slots_chained",
+    "collector_changed",
+)  # fmt: skip
 
 Key = tuple[str, str]  # stream, id
 
@@ -68,14 +76,37 @@ class Detected(Struct, frozen=True, kw_only=True):
 def detect(history: History, frames: Frames) -> list[Detected]:
     """Every finding over the whole history, by kind and time."""
     works = list(_works(history))
+    moved, collected = _by_the_collector(history, [*_verdicts_changed(history, frames), *_classes_changed(history)])
     found = [
-        *_verdicts_changed(history, frames),
-        *_declared_late(history, frames, works),
+        *moved,
+        *_declared_late(frames, works),
         *_notice_shortened(frames, works),
-        *_classes_changed(history),
         *_slots_chained(frames, works),
+        *collected,
     ]
     return sorted(found, key=lambda d: (KINDS.index(d.kind), d.at, d.about, d.evidence))
+
+
+def _by_the_collector(history: History, found: Iterable[Detected]) -> tuple[list[Detected], list[Detected]]:
+    """What moved because the provider's word did, and apart, thing by thing, what only the collector moved."""
+    entries = {p: entry for stream in history.streams.values() for p, entry in stream}
+    moved: list[Detected] = []
+    collected: dict[str, list[Detected]] = {}
+    for one in found:
+        event = entries[one.evidence[-1]].event
+        if isinstance(event, Corrected) and COLLECTOR in (event.reason or ""):
+            collected.setdefault(one.about, []).append(one)
+        else:
+            moved.append(one)
+    return moved, [_together(group) for group in collected.values()]
+
+
+def _together(group: list[Detected]) -> Detected:
+    first = min(group, key=lambda one: one.at)
+    times = "once" if len(group) == 1 else f"{len(group)} times"
+    says = f"{times}, though the page had not changed; first: {first.says}"
+    evidence = tuple(sorted({position for one in group for position in one.evidence}))
+    return replace(first, kind="collector_changed", says=says, evidence=evidence)
 
 
 # --- months whose verdict moved ---
@@ -180,7 +211,7 @@ def _said_at(fact: Fact) -> Instant:
     return at(fact, "published_at") if hasattr(fact.event, "published_at") else at(fact)
 
 
-def _declared_late(history: History, frames: Frames, works: Iterable[_Work]) -> Iterator[Detected]:
+def _declared_late(frames: Frames, works: Iterable[_Work]) -> Iterator[Detected]:
     """A5.3: planned work in production nobody was told of by its start."""
     for work in works:
         begun = work.started
@@ -188,17 +219,17 @@ def _declared_late(history: History, frames: Frames, works: Iterable[_Work]) -> 
             continue
         start = at(begun)
         in_time = [f for f in work.announced if at(f, "published_at") <= start]
-        backdated = bool(in_time) and min(_known_at(history, f) for f in in_time) > start
-        word = min(in_time, key=lambda f: _known_at(history, f)) if backdated else next(iter(work.words), begun)
+        backdated = bool(in_time) and min(map(_known_at, in_time)) > max(start, _known_at(begun))
+        word = min(in_time, key=_known_at) if backdated else next(iter(work.words), begun)
         if in_time and not backdated:
             continue
-        said_at = _known_at(history, word) if backdated or word is begun else _said_at(word)
+        said_at = _known_at(word) if backdated or word is begun else _said_at(word)
         if said_at > start:
             says = "announced by its own date, recorded after it began" if backdated else "first told after it began"
             yield _about(work, said_at, "declared_late", says, said_at - start, positions_of([begun, word]))
 
 
-def _known_at(history: History, fact: Fact) -> Instant:
+def _known_at(fact: Fact) -> Instant:
     return ceil_seconds(fact.first_known_at)
 
 

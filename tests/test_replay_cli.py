@@ -103,13 +103,13 @@ def test_the_same_bytes_are_printed_twice(demo: str, capsys: Any) -> None:
     assert said(capsys, *words).out == said(capsys, *words).out
 
 
-def test_sensitivity_says_what_was_tried(demo: str, capsys: Any) -> None:
+def test_sensitivity_says_over_which_readings_it_holds_and_by_which_clause_it_turns(demo: str, capsys: Any) -> None:
     shown = said(capsys, *FEBRUARY, "--known-at", MONTH["after"], "--sensitivity").out
-    assert "verdict: broken; broken under every reading tried" in shown
+    assert "verdict: broken; broken under every reading\n36,864 readings; held over all of them" in shown
     shown = said(capsys, "replay", "support_response", "--contract", "C-2041", "--start", "2025-10-01",
                  "--known-at", DEMO["known_at"], "--sensitivity").out  # fmt: skip
     assert "verdict: kept; contested" in shown
-    assert "turned by support_hours=art_12_6" in shown
+    assert "turned by support_hours=art_12_6 (art. 12.2, 12.6, Amb-06)" in shown
 
 
 def test_named_readings_stand_side_by_side(demo: str, capsys: Any, tmp_path: Path) -> None:

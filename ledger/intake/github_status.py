@@ -30,6 +30,7 @@ EFFECTS = {impact: effect for page, impact, effect, _ in IMPACTS if page == "sta
 
 FRESH = timedelta(hours=24)  # a change seen this soon after a new version of the page comes from that version
 FAR = timedelta(days=30)  # a window this far from the page's own updates looks like an error of its text
+COLLECTOR = "a change of the collector: no new version of the page was seen"
 SLOT = "the slot is what the page then did; the text that announced it is not carried over"
 
 
@@ -151,9 +152,7 @@ class _Record:
     def _why(self, at: datetime, values: tuple[Any, ...]) -> str:
         """What a change looks like, opening the reason of its corrections."""
         fresh = any(at - FRESH <= v.at <= at for v in self.seen[1:])
-        what = (
-            "a new version of the page" if fresh else "a change of the collector: no new version of the page was seen"
-        )
+        what = "a new version of the page" if fresh else COLLECTOR
         self._counts["changes of the page" if fresh else "changes of the collector"] += 1
         away = abs(instant(values[0]) - instant(self.row["started_at"]))
         if away > FAR:
