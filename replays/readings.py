@@ -302,18 +302,29 @@ def read_readings(path: str) -> list[NamedReading]:
         if extra:
             raise Refused("bad_terms", f"{path}: [{name}] has no {sorted(extra)[0]!r}; it takes switches and why")
         switches = {str(k): str(v) for k, v in table["switches"].items()}
-        DEFAULT.with_switches(switches)
+        try:
+            DEFAULT.with_switches(switches)
+        except Refused as refused:
+            raise Refused(refused.code, f"{path}: [{name}] {refused.message}") from None
         found.append(NamedReading(name=name, switches=switches, why=str(table.get("why", ""))))
     if not found:
         raise Refused("bad_terms", f"{path}: names no reading")
     return found
 
 
-def all_readings(paths: Iterable[str]) -> list[NamedReading]:
-    """The readings of several files, in order. Raises `Refused("bad_terms")` when two of one name differ."""
+def all_readings(paths: Iterable[str], switches: Mapping[str, str] = {}) -> list[NamedReading]:
+    """The readings of several files, in order, each beside the question's own `switches`.
+
+    Raises `Refused`: `bad_terms` when two of one name differ, `bad_parameter` when one sets a switch of the question
+    otherwise.
+    """
     found: dict[str, NamedReading] = {}
     for path in paths:
         for reading in read_readings(path):
+            for name in reading.switches.keys() & switches.keys():
+                if reading.switches[name] != switches[name]:
+                    said = f"[{reading.name}] has {name}={reading.switches[name]}, --reading {name}={switches[name]}"
+                    raise Refused("bad_parameter", f"{path}: {said}; they contradict each other")
             if found.setdefault(reading.name, reading).switches != reading.switches:
                 raise Refused("bad_terms", f"{path}: [{reading.name}] contradicts another file's reading of that name")
     return list(found.values())

@@ -76,8 +76,8 @@ def test_the_demo_replayed_is_what_only_its_entries_recorded_by_then_would_give(
     random = Random(4)
     raw = [(row.position, decode_entry(row.state)) for row in _rows(demo)]
     for _ in range(DEMO_TRIPLES):
-        contract, asked, values = _a_question(random)
-        known_at = instant(DEMO["known_at"]) - timedelta(seconds=random.randint(0, 330 * 86400))
+        contract, asked, values, oldest = _a_question(random)
+        known_at = instant(DEMO["known_at"]) - timedelta(seconds=random.randint(0, oldest * 86400))
         switches = some_switches(random)
         known = demo.history(contract, known_at=known_at)
         kept = [(p, e) for p, e in raw if e.recorded_at <= known_at]
@@ -96,19 +96,23 @@ def _rows(book: Any) -> Iterator[Any]:
         start = page[-1].position + 1
 
 
-def _a_question(random: Random) -> tuple[str, Any, dict[str, Any]]:
+def _a_question(random: Random) -> tuple[str, Any, dict[str, Any], int]:
+    """A contract's question, and how many days before the demo's end it was known already."""
     month = random.choice([f"2025-{m}" for m in (11, 12)] + [f"2026-0{m}" for m in range(1, 10)])
+    any_month = f"{random.randint(2021, 2025)}-{random.randint(1, 12):02}"
     contract, name, params = random.choice(
         [
             ("C-2041", "availability", {"month": month}),
             ("C-2041", "maintenance", {}),
             ("C-2041", "backup_nights", {"first": month, "last": month}),
             ("C-2041", "support_response", {"start": "2025-10-01"}),
-            ("C-REAL", "availability", {"month": month}),
-            ("C-REAL", "weather", {"at": f"{month}-11T10:00:00Z"}),
+            ("C-2041", "breaches", {"first": month, "last": month}),
+            ("C-REAL", "availability", {"month": any_month}),
+            ("C-REAL", "maintenance", {}),
+            ("C-REAL", "weather", {"at": f"{any_month}-11T10:00:00Z"}),
         ]
     )
-    return contract, question(name), read(question(name), params)
+    return contract, question(name), read(question(name), params), 330 if contract == "C-2041" else 5 * 365
 
 
 def test_what_stands_is_what_resolving_each_act_by_its_definition_leaves() -> None:

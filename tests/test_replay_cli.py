@@ -271,6 +271,77 @@ def test_an_unknown_dispute_is_one_line(demo: str, capsys: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("file", "D-9", "--evidence", "sha256:" + "a" * 64),
+        ("decide", "D-9", "--decision", "x", "--by", "expert"),
+        ("close", "D-9"),
+        ("replay", "D-9"),
+        ("show", "D-9"),
+    ],
+)  # fmt: skip
+def test_whatever_is_done_in_an_unknown_dispute_is_one_line(own: str, capsys: Any, words: Any) -> None:
+    open_one(capsys)
+    assert "known: D-1" in refused(capsys, "unknown_dispute", "dispute", *words)
+
+
+def test_a_dossier_of_an_unknown_dispute_is_one_line_and_writes_nothing(own: str, capsys: Any, tmp_path: Path) -> None:
+    refused(capsys, "unknown_dispute", "dossier", "D-9", "-o", str(tmp_path / "dossier.zip"))
+    assert not (tmp_path / "dossier.zip").exists()
+
+
+EVERY_REPLAY = (
+    ("detect",),
+    ("hindsight", "--first", "2026-01", "--last", "2026-02"),
+    ("statement", "list"),
+    ("dispute", "list"),
+    (*FEBRUARY[:2], "--month", "2026-02", "--sensitivity"),
+)
+
+
+@pytest.mark.parametrize("words", EVERY_REPLAY, ids=lambda words: words[0])
+def test_every_replay_before_the_first_entry_is_one_line(demo: str, capsys: Any, words: Any) -> None:
+    refused(capsys, "unknown_contract", *words, "--contract", "C-2041", "--known-at", "2019-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("words", EVERY_REPLAY, ids=lambda words: words[0])
+def test_every_replay_of_a_moment_ahead_says_so_and_of_now_does_not(own: str, capsys: Any, words: Any) -> None:
+    month = f"{_last_month():%Y-%m}"
+    words = [month if word.startswith("2026-0") else word for word in words]
+    ahead = datetime.now(UTC) + timedelta(days=2)
+    assert "lies ahead; judged by what is held now" in said(capsys, *words, "--known-at", ahead.isoformat()).err
+    assert said(capsys, *words).err == ""
+
+
+def test_a_named_reading_that_contradicts_the_questions_own_switch_is_one_line(
+    demo: str, capsys: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "readings.toml"
+    path.write_text('[customer]\nswitches = {overlap = "sum"}\n')
+    under = (*FEBRUARY, "--known-at", MONTH["after"], "--under", str(path), "--reading")
+    told = refused(capsys, "bad_parameter", *under, "overlap=union")
+    assert "[customer] has overlap=sum, --reading overlap=union" in told
+    said(capsys, *under, "overlap=sum")
+    path.write_text('[customer]\nswitches = {overlap = "some"}\n')
+    assert "readings.toml: [customer]" in refused(capsys, "unknown_switch_value", *under, "overlap=sum")
+
+
+def test_a_bundle_that_does_not_verify_says_which_check_failed(demo: str, capsys: Any, tmp_path: Path) -> None:
+    made = tmp_path / "bundle.zip"
+    words = ("--contract", "C-2041", "--from", "2026-02", "--to", "2026-02")
+    said(capsys, "export", *words, "--known-at", DEMO["known_at"], "-o", str(made))
+    assert run(["verify", str(made)]) == 0
+    capsys.readouterr()
+    whole = bytearray(made.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    made.write_bytes(whole)
+    assert run(["verify", str(made)]) == 6
+    found = capsys.readouterr()
+    assert "FAILED" in found.out + found.err
+    assert "Traceback" not in found.err
+
+
+@pytest.mark.parametrize(
     ("words", "code", "status"),
     [
         (("--question", "availabilty", "--param", "month=2026-03"), "unknown_question", 5),

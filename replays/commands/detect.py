@@ -5,7 +5,14 @@ from __future__ import annotations
 import click
 
 from replays.commands.asking import only_contract
-from replays.commands.options import json_option, knowledge_options, known_at_of, ledger_option, read_only_ledger
+from replays.commands.options import (
+    json_option,
+    knowledge_options,
+    known_at_of,
+    ledger_option,
+    read_only_ledger,
+    say_if_ahead,
+)
 from replays.commands.options import switches_of as _switches_of
 
 
@@ -33,6 +40,7 @@ def detect(
         moment = None if known is None else instant_of("--known-at", known)
         named = contract or only_contract(book)
         history = book.history(named, known_at=moment, position=position, knowledge=knowledge)
+        say_if_ahead(book, history)
         found = search(history, Frames(history, switches))
     if as_json:
         click.echo(msgspec.json.encode(found))

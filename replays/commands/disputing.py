@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from replays.commands.asking import only_contract
-from replays.commands.options import json_option, known_at_of, ledger_option, read_only_ledger, switches_of
+from replays.commands.options import (
+    json_option,
+    known_at_of,
+    ledger_option,
+    read_only_ledger,
+    say_if_ahead,
+    switches_of,
+)
 
 PARTIES = click.Choice(["provider", "customer", "both", "expert"])
 
@@ -34,7 +41,10 @@ def _history(book: Any, contract: str | None, known_at: str | None) -> Any:
 
     known = known_at_of(known_at, None)
     known = None if known is None else moment(ceil_seconds(instant_of("--known-at", known)))
-    return book.history(contract or only_contract(book), known_at=known)
+    found = book.history(contract or only_contract(book), known_at=known)
+    _ = found.started  # refused where nobody knew of the contract then
+    say_if_ahead(book, found)
+    return found
 
 
 @click.group(epilog="Example: service-ledger statement issue --contract C1 --month 2026-02 --id S-2026-02")
@@ -329,8 +339,13 @@ def show_dispute(name: str, url: str, contract: str | None, known_at: str | None
 
 def _record(url: str, contract: str | None, recorded_by: str, event: Any) -> None:
     from ledger import open_ledger
+    from ledger.events import DisputeOpened
+    from replays.disputes import dispute as dispute_named
 
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
-        stream = f"contract:{contract or only_contract(book)}"
+        named = contract or only_contract(book)
+        if not isinstance(event, DisputeOpened):
+            dispute_named(book.history(named), event.dispute)
+        stream = f"contract:{named}"
         receipt = book.record([event], subject=stream)[0]
     click.echo(f"{receipt.outcome} at position {receipt.position} of {stream}")

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from replays.commands.asking import only_contract
-from replays.commands.options import json_option, knowledge_options, known_at_of, ledger_option, read_only_ledger
+from replays.commands.options import (
+    json_option,
+    knowledge_options,
+    known_at_of,
+    ledger_option,
+    read_only_ledger,
+    say_if_ahead,
+)
 from replays.commands.options import switches_of as _switches_of
 
 
@@ -38,6 +45,7 @@ def hindsight(
         moment = None if known is None else instant_of("--known-at", known)
         asked = ask(book, "breaches", contract=named, known_at=moment, position=position, reading=switches, **days)
         history = book.history(named, known_at=moment, position=position, knowledge=asked.reading["knowledge"])
+        say_if_ahead(book, history)
         found = look_back(history, Frames(history, switches), days["first"], days["last"])
     if as_json:
         click.echo(msgspec.json.encode(found))

@@ -64,6 +64,17 @@ def switches_of(readings: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def say_if_ahead(book: Any, history: Any) -> None:
+    """On stderr, where the knowledge asked for lies in the future: allowed, and nothing more is known for it."""
+    from ledger.spans import FOREVER
+    from projections.finding import ceil_seconds
+
+    if ceil_seconds(book.clock()) < history.now < FOREVER:
+        click.echo(
+            f"service-ledger: note: {history.known_at.isoformat()} lies ahead; judged by what is held now", err=True
+        )
+
+
 def known_at_of(text: str | None, position: int | None) -> Any:
     """The knowledge instant asked for: now unless told otherwise; None for all."""
     from ledger.book import wall_clock

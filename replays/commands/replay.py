@@ -8,7 +8,14 @@ import click
 
 from projections.questions import QUESTIONS, Question
 from replays.commands.asking import QuestionGroup, only_contract, question_options
-from replays.commands.options import json_option, knowledge_options, known_at_of, ledger_option, read_only_ledger
+from replays.commands.options import (
+    json_option,
+    knowledge_options,
+    known_at_of,
+    ledger_option,
+    read_only_ledger,
+    say_if_ahead,
+)
 from replays.commands.options import switches_of as _switches_of
 
 
@@ -81,17 +88,8 @@ def _known(
     moment = None if known is None else instant_of("--known-at", known)
     asked = ask(book, question.name, contract=contract, known_at=moment, position=position, reading=switches, **params)
     found = book.history(contract, known_at=moment, position=position, knowledge=asked.reading["knowledge"])
-    _say_future(book, found)
+    say_if_ahead(book, found)
     return found, asked.root
-
-
-def _say_future(book: Any, history: Any) -> None:
-    from ledger.spans import FOREVER, seconds
-
-    if seconds(book.clock()) < history.now < FOREVER:
-        click.echo(
-            f"service-ledger: note: {history.known_at.isoformat()} lies ahead; judged by what is held now", err=True
-        )
 
 
 def _compare(
@@ -134,9 +132,10 @@ def _under(
     from replays import show
     from replays.readings import all_readings, verdict
 
+    named = all_readings(files, switches)
     answers = [
         (r, ask(book, question.name, contract=contract, reading={**switches, **r.switches}, **when, **params))
-        for r in all_readings(files)
+        for r in named
     ]
     if as_json:
         click.echo(msgspec.json.encode([{"reading": r.name, "why": r.why, "answer": a} for r, a in answers]))
