@@ -170,18 +170,15 @@ def views(history: History, found: Dispute) -> list[View]:
     result = replayed(history, found, {}).result
     seen = [_view("provider", found, result, "exclusions stand as claimed, open claims do not count")]
     doubt = result.get("range") if isinstance(result, dict) else None
+    disputed = isinstance(result, list) and any(row["contested"] for row in result)
+    takes = "contested exclusions fall, open claims count"
     if doubt:
-        broken = doubt["breach_low"]
-        seen.append(
-            View(
-                seen_by="customer",
-                verdict="broken" if broken else "kept",
-                td_percent=doubt["td_percent_low"],
-                takes="contested exclusions fall, open claims count",
-            )
-        )
+        broken = "broken" if doubt["breach_low"] else "kept"
+        seen.append(View(seen_by="customer", verdict=broken, td_percent=doubt["td_percent_low"], takes=takes))
+    elif disputed:  # of the register, a row that only contested facts break
+        seen.append(View(seen_by="customer", verdict="broken", td_percent=None, takes=takes))
     else:
-        seen.append(_view("customer", found, result, "nothing is contested in the facts"))
+        seen.append(_view("customer", found, result, "nothing contested bears on it"))
     if found.decision is not None:
         decided = replayed(history, found, found.decided_reading).result
         reading = (

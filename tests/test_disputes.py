@@ -231,3 +231,22 @@ def test_a_dispute_shows_the_verdict_as_each_party_sees_it_and_as_decided(tmp_pa
         assert {view.seen_by: view.verdict for view in disputes.views(now, found)} == {
             "provider": "broken", "customer": "broken", "decided": "broken",
         }  # fmt: skip
+
+
+def test_a_row_of_the_register_that_only_contested_facts_break_is_broken_as_the_customer_sees_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from projections import breaches
+    from replays.disputes import views
+
+    monkeypatch.setattr(breaches, "SUBJECTS", ("availability",))
+    flood = {"exclusion": "X-1", "ground": "force_majeure", "from": "2026-03-03T09:00:00+01:00",
+             "to": "2026-03-03T13:00:00+01:00", "statement": "a flood", "evidence": PROOF}  # fmt: skip
+    contest = {"exclusion": "X-1", "reason": "no flood", "by": "customer"}
+    asked = {**OPENED[2], "question": "breaches", "params": {"first": "2026-03", "last": "2026-03"}}
+    lines = [*LOST, ("2026-03-05T08:00:00Z", "exclusion_claimed", flood), (*OPENED[:2], asked)]
+    for contested, customer, takes in ((False, "kept", "nothing contested"), (True, "broken", "contested exclusions fall")):
+        told = history(*lines, *[("2026-04-04T08:00:00Z", "exclusion_contested", contest)] * contested)
+        provider, seen = views(told, dispute(told, "D-1"))
+        assert (provider.verdict, seen.verdict) == ("kept", customer)
+        assert seen.takes.startswith(takes)

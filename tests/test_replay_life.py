@@ -248,4 +248,4 @@ TestReplayLife = ReplayLife.TestCase
 def test_many_lives_of_disputes() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(ReplayLife, settings=settings(max_examples=30, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(ReplayLife, settings=settings(max_examples=15, stateful_step_count=40, deadline=None))
