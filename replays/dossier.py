@@ -9,54 +9,43 @@ gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import msgspec
-from msgspec import Struct
 
 from ledger.book import Ledger
 from ledger.codec import payload_of, topic_of
+from ledger.errors import Refused
 from ledger.history import History
-from ledger.readings import switch_named
 from ledger.spans import moment, seconds
 from ledger.tree import node_of
+from ledger.workdays import Calendar, add_months, iso_week
 from projections.asking import Answer, ask
-from projections.finding import text
 from projections.frame import Frames
-from projections.questions import question, read
+from projections.obligations import OBLIGATIONS
+from projections.questions import Question, question, read
 from projections.tally import month_of
-from replays import timeline
-from replays.as_of import Comparison, compare, leaves
+from replays.as_of import Comparison, compare
 from replays.bundle import MANIFEST
 from replays.disputes import Dispute, dispute
-from replays.dossier_pages import Block, heading, html, pdf, picture, sentence, table
+from replays.dossier_pages import html, pdf
+from replays.dossier_sections import pages
 from replays.dossier_texts import LANGUAGES
+from replays.dossier_told import Dossier, Fact
 from replays.export import Wanted, export_bundle
-from replays.hindsight import Month, hindsight
-from replays.pictures import month_data
-from replays.readings import Sensitivity, sensitivity, verdict
+from replays.hindsight import Hindsight, Known, hindsight
+from replays.pictures import pictures
+from replays.readings import Verdict, sensitivity, verdict
+from replays.words import moments
+from replays.words.language import languages
 
 FORMAT = "service-ledger-dossier/1"
-BANDS = {"kept": "#8dc891", "broken": "#c43c39", "not_judged": "#d9d9d9"}
-MOST_CHANGES = 6  # of one row; the answers in the bundle hold all
 
-
-class Dossier(Struct, frozen=True, kw_only=True):
-    """What a dossier tells, before it is put in words."""
-
-    dispute: Dispute
-    contract: str
-    known_at: datetime
-    answers: dict[str, Answer]  # by when and under which reading, in the order they are shown
-    comparison: Comparison
-    sensitivity: Sensitivity
-    months: tuple[Month, ...]
-    facts: tuple[tuple[str, ...], ...]
-    pictures: dict[str, Any]
+Days = tuple[date, date]  # both included
 
 
 def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossier:
@@ -65,7 +54,7 @@ def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossie
     found = dispute(history, name)
     asked = question(found.question)
     values = read(asked, found.params)
-    opened_at = moment(seconds(_instant(found.opened_at)))
+    opened_at = moment(moments.seconds_of(found.opened_at))
 
     def answer(when: datetime, reading: Mapping[str, str]) -> Answer:
         params: dict[str, Any] = dict(found.params)
@@ -74,207 +63,116 @@ def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossie
     answers = {"at_opening": answer(opened_at, {}), "now": answer(known_at, {})}
     if found.decided_reading:
         answers["as_decided"] = answer(known_at, found.decided_reading)
-    since = book.history(contract, known_at=_since(history, values, opened_at))
+    calendar = Frames(history).at(seconds(opened_at)).calendar
+    period = _period(values)
+    first_at = _first_at(history, calendar, values, period, opened_at)
+    since = book.history(contract, known_at=first_at)
     comparison = compare(since, history, asked, values, {})
+    if first_at < opened_at:
+        answers = {"at_first": comparison.first, **answers}
+    back = hindsight(history, Frames(history), *period) if period else None
     return Dossier(
         dispute=found,
         contract=contract,
+        zone=calendar.zone,
         known_at=known_at,
-        answers={"at_first": comparison.first, **answers},
+        period=period,
+        answers=answers,
         comparison=comparison,
+        turns=tuple(_turns(since, history, asked, values, comparison)),
         sensitivity=sensitivity(history, asked, values, {}),
-        months=_months(history, values),
-        facts=_facts(book, history, found, answers.values(), comparison),
-        pictures=month_data(history, values),
+        months=tuple(m for m in back.months if m.month == values.get("month")) if back else (),
+        breaches=_breaches(back, asked.name),
+        facts=_facts(book, history, found, [*answers.values()], comparison),
+        pictures=pictures(history, asked.name, period, answers["now"].result, answers["now"].workings),
     )
 
 
-def _instant(written: str) -> datetime:
-    return datetime.fromisoformat(written.replace("Z", "+00:00"))
+def _period(values: Mapping[str, Any]) -> Days | None:
+    """The first and last day a question is about, both included; None where it names no period."""
+    if "month" in values:
+        return _first_day(values["month"]), add_months(_first_day(values["month"]), 1) - timedelta(days=1)
+    if "start" in values:
+        return values["start"], add_months(values["start"], 12) - timedelta(days=1)
+    if "first" not in values:
+        return None
+    last = values["last"]
+    if isinstance(last, str):
+        first_of_last = _first_day(last)
+        last = first_of_last + timedelta(days=6) if "W" in last else add_months(first_of_last, 1) - timedelta(days=1)
+    return _first_day(values["first"]), last
 
 
-def _since(history: History, values: Mapping[str, Any], opened_at: datetime) -> datetime:
-    """The end of the month in dispute, when its verdict was first due; else, or if later, the opening."""
-    if "month" not in values:
-        return opened_at
-    _, _, span = month_of(history, Frames(history), values["month"])
-    return min(moment(span[1]), opened_at)
+def _first_day(value: Any) -> date:
+    if isinstance(value, date):
+        return value
+    return iso_week(value) if "W" in value else date.fromisoformat(f"{value}-01")
 
 
-def _months(history: History, values: Mapping[str, Any]) -> tuple[Month, ...]:
-    if "month" not in values:
+def _first_at(
+    history: History, calendar: Calendar, values: Mapping[str, Any], period: Days | None, opened_at: datetime
+) -> datetime:
+    """The end of the period in dispute, when its verdict was first due; else, or if later, the opening."""
+    if "month" in values:
+        return min(moment(month_of(history, Frames(history), values["month"])[2][1]), opened_at)
+    return opened_at if period is None else min(moment(calendar.day(*period)[1]), opened_at)
+
+
+def _breaches(back: Hindsight | None, asked: str) -> tuple[Known, ...]:
+    """The breaches of the period that are of what the question judges."""
+    if back is None:
         return ()
-    frame, _, span = month_of(history, Frames(history), values["month"])
-    last = frame.calendar.local_date(span[1] - 1)
-    first = frame.calendar.local_date(span[0])
-    found = hindsight(history, Frames(history), first, last)
-    return tuple(month for month in found.months if month.month == values["month"])
+    judged = {each.id for each in OBLIGATIONS if asked == "breaches" or each.rule.endswith(f":{asked}")}
+    return tuple(known for known in back.breaches if known.obligation in judged)
+
+
+def _turns(
+    since: History, history: History, asked: Question, values: Mapping[str, Any], comparison: Comparison
+) -> Iterable[Verdict]:
+    """The verdict after each step: what was learnt up to it known, what came after it not."""
+    framed = {p for fact in since.frame for p in fact.positions}
+    learnt = set(history.known_positions()) - set(since.known_positions()) - framed
+    for step in comparison.steps:
+        later = frozenset(p for p in learnt if p > (step.position or 0))
+        told = history.unlearning(later)
+        try:
+            yield verdict(asked.name, asked.function()(told, Frames(told), **values).result)
+        except Refused:  # what the question names was not known yet
+            yield "not_judged"
+
+
+HAPPENED = ("at", "started_at", "requested_at", "published_at", "from", "known_at")
 
 
 def _facts(
     book: Ledger, history: History, found: Dispute, answers: Iterable[Answer], comparison: Comparison
-) -> tuple[tuple[str, ...], ...]:
+) -> tuple[Fact, ...]:
     """The entries relied on, in the order of positions, each with what it says and its leaf hash."""
     wanted = set(found.because) | {s.position for s in comparison.steps if s.position is not None}
     wanted |= {position for answer in answers for position in answer.because}
     node = node_of(book.store, book.position)
+    frame = {p for fact in (*history.frame, history.started) for p in fact.positions}
     rows = []
     for entries in history.streams.values():
         for position, entry in entries:
             if position in wanted:
-                said = {k: v for k, v in payload_of(entry.event).items() if k not in ("content", "lists")}
                 recorded = entry.recorded_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-                row = (recorded, entry.stream, topic_of(entry.event), _plain(said), node(0, position - 1).hex())
-                rows.append((position, row))
-    return tuple((str(position), *row) for position, row in sorted(rows))
-
-
-# --- pages ---
-
-
-def pages(told: Dossier, language: str) -> list[Block]:
-    """The dossier in a language, as blocks."""
-    t = LANGUAGES[language]
-    return [
-        heading(f"{t['title']} {told.dispute.dispute}", 1),
-        sentence(t["intro"]),
-        *_matter(told, t),
-        *_verdicts(told, t),
-        *_month(told, t),
-        *_learnt(told, t),
-        *_clauses(told, t),
-        *_levers(told, t),
-        heading(t["workings"]),
-        table((t["item"], t["value"]), [(k, _plain(v)) for k, v in _figures(told.answers["now"].workings).items()]),
-        heading(t["facts"]),
-        table([t[n] for n in ("position", "recorded", "stream", "type", "fact", "receipt")], told.facts),
-        heading(t["how"]),
-        sentence(t["how_note"]),
-    ]
-
-
-def _matter(told: Dossier, t: Mapping[str, str]) -> list[Block]:
-    found, now = told.dispute, told.answers["now"]
-    rows = [
-        (t["contract"], told.contract), (t["question"], f"{_word(found.question, t)}, {_plain(found.params)}"),
-        (t["reason"], found.reason), (t["opened"], found.opened_at), (t["by"], _word(found.opened_by, t)),
-        (t["state"], _word(found.state, t)), (t["known_at"], str(now.known_at)), (t["position"], str(now.position)),
-        (t["terms"], f"{now.terms}; {now.calendar}; tzdata {now.tz}; service-ledger {now.software}"),
-    ]  # fmt: skip
-    blocks = [heading(t["matter"]), table((t["item"], t["value"]), rows), heading(t["course"])]
-    course = [
-        (line["at"], str(line["position"]), line["what"], _word(line["by"], t), line["says"] or "–",
-         _plain(line["evidence"]))
-        for line in found.timeline
-    ]  # fmt: skip
-    blocks.append(table([t[n] for n in ("at", "position", "what", "by", "says", "evidence")], course))
-    if found.decision:
-        decided = f"{t['decision']}: {found.decision} ({_plain(found.decided_reading)}). {t['decided_note']}"
-        blocks.append(sentence(decided))
-    return blocks
-
-
-def _verdicts(told: Dossier, t: Mapping[str, str]) -> list[Block]:
-    """Each answer a column, each figure a row; the verdict first."""
-    columns = {name: leaves(answer.result) for name, answer in told.answers.items()}
-    rows = [[t["verdict"], *(t[verdict(a.question, a.result)] for a in told.answers.values())]]
-    for path in dict.fromkeys(path for found in columns.values() for path in found):
-        rows.append([_word(path, t), *(_word(found.get(path), t) for found in columns.values())])
-    return [heading(t["verdicts"]), table((t["figure"], *(t[name] for name in columns)), rows)]
-
-
-def _month(told: Dossier, t: Mapping[str, str]) -> list[Block]:
-    if not told.pictures:
-        return []
-    kinds = {bar.kind for bar in told.pictures["bars"]}
-    legend = [(kind, t[kind]) for kind in timeline.FILLS if kind in kinds]
-    drawn = timeline.month(told.pictures["days"], told.pictures["bars"], legend)
-    found = {kind: told.pictures["nights"][kind] for kind in timeline.NIGHTS}
-    calendar = timeline.nights(found, [(kind, t[kind]) for kind, days in found.items() if days])
-    blocks = [heading(t["month"]), picture(drawn, t["month_caption"]), heading(t["nights"])]
-    return [*blocks, picture(calendar, t["nights_caption"])]
-
-
-def _learnt(told: Dossier, t: Mapping[str, str]) -> list[Block]:
-    steps = [step for step in told.comparison.steps if step.position is not None]
-    blocks = [heading(t["learnt"]), sentence(t["learnt_note"])]
-    if not steps:
-        return [*blocks, sentence(t["no_step"])]
-    rows = [
-        (str(n), step.learnt_at, str(step.position), step.type, step.says, _changes(step.changes), _changes(step.alone))
-        for n, step in enumerate(steps, 1)
-    ]
-    heads = [t[name] for name in ("number", "at", "position", "type", "says", "moved", "alone")]
-    return [*blocks, picture(_line(told, t), t["knowledge_caption"]), table(heads, rows)]
-
-
-def _line(told: Dossier, t: Mapping[str, str]) -> str:
-    """Marks from the earlier knowledge to now, the line coloured by the verdict after each."""
-    first, asked = told.comparison.first, told.dispute.question
-    begin, end = seconds(_instant(str(first.known_at))), seconds(told.known_at)
-    state: str = verdict(asked, first.result)
-    marks = [timeline.Mark(0.0, "", "", state)]
-    for n, step in enumerate([s for s in told.comparison.steps if s.position is not None], 1):
-        turned = step.changes.get("breach")
-        if turned is not None:
-            state = {True: "broken", False: "kept", None: "not_judged"}[turned[1]]
-        place = (seconds(_instant(step.learnt_at)) - begin) / max(end - begin, 1)
-        marks.append(timeline.Mark(min(max(place, 0.0), 1.0), str(n), step.says, state))
-    states = {name: (colour, t[name]) for name, colour in BANDS.items()}
-    return timeline.knowledge(marks, text(begin)[:10], text(end)[:10], states)
-
-
-def _clauses(told: Dossier, t: Mapping[str, str]) -> list[Block]:
-    found = told.sensitivity
-    tried = f"{found.readings} {t['tried']}: {t[found.outcome]}; {t[f'coverage_{found.coverage}']}."
-    blocks = [heading(t["clauses"]), sentence(t["clauses_note"]), sentence(tried)]
-    reading = told.answers["now"].reading
-    rows = []
-    for flip in found.flips:
-        if flip.changes:
-            said = dict(switch_named(flip.switch).choices)
-            taken, other = reading[flip.switch], flip.value
-            rows.append((f"{flip.article} ({flip.ambiguity})", f"{flip.switch}={taken}: {said[taken]}",
-                         f"{flip.switch}={other}: {said[other]}", t[flip.verdict], _changes(flip.changes)))  # fmt: skip
-    if not rows:
-        return [*blocks, sentence(t["no_clause"])]
-    return [*blocks, table([t[n] for n in ("article", "reading", "other", "other_verdict", "changes")], rows)]
-
-
-def _levers(told: Dossier, t: Mapping[str, str]) -> list[Block]:
-    blocks: list[Block] = []
-    for found in told.months:
-        blocks += [heading(t["levers"]), sentence(f"{t['spare']}: {found.spare_seconds}")]
-        rows = [(lv.shown, lv.ground or "–", f"{lv.seconds:+}", t["yes"] if lv.turns else t["no"], _plain(lv.positions))
-                for lv in found.levers]  # fmt: skip
-        if rows:
-            blocks.append(table([t[n] for n in ("shown", "ground", "seconds", "turns", "position")], rows))
-    return blocks
-
-
-def _word(value: Any, t: Mapping[str, str]) -> str:
-    """A value in the page's language where it has a word for it."""
-    plain = _plain(value)
-    return t.get(plain, plain)
-
-
-def _figures(workings: Any) -> dict[str, Any]:
-    return leaves(workings) if workings else {}
-
-
-def _changes(changes: Mapping[str, list[Any]]) -> str:
-    shown = [f"{path}: {_plain(b)} → {_plain(a)}" for path, (b, a) in list(changes.items())[:MOST_CHANGES]]
-    return "; ".join(shown + (["…"] if len(changes) > MOST_CHANGES else [])) or "–"
-
-
-def _plain(value: Any) -> str:
-    if value is None or value in ([], {}, ()):
-        return "–"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_plain(inner) for inner in value)
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+                payload = payload_of(entry.event)
+                said = payload.get("data") if isinstance(payload.get("data"), dict) else payload
+                moments_said = [said[name] for name in HAPPENED if said and isinstance(said.get(name), str)]
+                happened = moments.seconds_of((moments_said or [recorded])[0])
+                rows.append(
+                    Fact(
+                        position=position,
+                        recorded_at=recorded,
+                        stream=entry.stream,
+                        kind=topic_of(entry.event),
+                        payload=payload,
+                        happened_at=None if position in frame else happened,
+                        leaf_hash=node(0, position - 1).hex(),
+                    )
+                )
+    return tuple(sorted(rows, key=lambda fact: fact.position))
 
 
 # --- the file ---
@@ -289,12 +187,13 @@ def write_dossier(
     """
     told = gather(book, contract, name, known_at)
     files: dict[str, bytes] = {}
-    for language, words in LANGUAGES.items():
+    for language in languages(told.zone):
+        words = LANGUAGES[language.code]
         title = f"{words['title']} {name}"
         blocks = pages(told, language)
-        files[f"dossier.{language}.html"] = html(language, title, blocks)
+        files[f"dossier.{language.code}.html"] = html(language.code, title, blocks)
         if with_pdf:
-            files[f"dossier.{language}.pdf"] = pdf(language, title, blocks)
+            files[f"dossier.{language.code}.pdf"] = pdf(language.code, title, words["page"], blocks)
     files["bundle.zip"] = _evidence(book, told, out)
     files[MANIFEST] = _manifest(told, files)
     part = out.with_name(f"{out.name}.part")
@@ -317,9 +216,9 @@ def _zip(out: BinaryIO, files: Mapping[str, bytes]) -> None:
 
 
 def _evidence(book: Ledger, told: Dossier, out: Path) -> bytes:
-    """The bundle of the months the dispute is about: those its parameters name, else that of its opening."""
-    named = [value[:7] for key, value in told.dispute.params.items() if key in ("month", "first", "last", "at", "on")]
-    months = sorted(named) or [told.dispute.opened_at[:7]]
+    """The bundle of the months the dispute is about: those of its period, of the moment it names, of its opening."""
+    named = [value[:7] for key, value in told.dispute.params.items() if key in ("at", "on")]
+    months = [f"{day:%Y-%m}" for day in told.period] if told.period else named or [told.dispute.opened_at[:7]]
     part = out.with_name(f"{out.name}.bundle.part")
     try:
         wanted = Wanted(contract=told.contract, first=months[0], last=months[-1], known_at=told.known_at)

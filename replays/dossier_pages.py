@@ -7,6 +7,7 @@ set by typst with fonts that come as a package, without date or host in it, so t
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from html import escape
@@ -64,8 +65,11 @@ def _html(block: Block) -> str:
     return f"<table><thead><tr>{head}</tr></thead>\n{rows}</table>"
 
 
-def pdf(language: str, title: str, blocks: Sequence[Block]) -> bytes:
-    """The same blocks as a PDF. Raises `Refused("missing_extra")` without the reports extra."""
+def pdf(language: str, title: str, foot: str, blocks: Sequence[Block]) -> bytes:
+    """The same blocks as a PDF; `foot` says where `{now}` and `{all}`, the page and their number, stand.
+
+    Raises `Refused("missing_extra")` without the reports extra.
+    """
     try:
         import font_roboto  # type: ignore[import-untyped]
         import typst
@@ -74,14 +78,14 @@ def pdf(language: str, title: str, blocks: Sequence[Block]) -> bytes:
     fonts = Path(font_roboto.__file__).parent
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.typ"
-        page.write_text(_typst(language, title, blocks, Path(folder)), encoding="utf-8")
+        page.write_text(_typst(language, title, foot, blocks, Path(folder)), encoding="utf-8")
         made: bytes = typst.compile(
             str(page), root=folder, font_paths=[str(fonts)], ignore_system_fonts=True, format="pdf", timestamp=0
         )
     return made
 
 
-SETTINGS = """#set page(paper: "a4", flipped: true, margin: 1.6cm, numbering: "1 / 1")
+SETTINGS = """#set page(paper: "a4", flipped: true, margin: 1.6cm, footer: context {footer})
 #set text(font: "Roboto", size: 9pt, lang: {language})
 #set par(justify: false)
 #set table(stroke: 0.4pt + luma(150), inset: 4pt)
@@ -90,9 +94,10 @@ SETTINGS = """#set page(paper: "a4", flipped: true, margin: 1.6cm, numbering: "1
 """
 
 
-def _typst(language: str, title: str, blocks: Sequence[Block], folder: Path) -> str:
+def _typst(language: str, title: str, foot: str, blocks: Sequence[Block], folder: Path) -> str:
     """Every text goes in as a string literal: nothing of the ledger is ever read as markup."""
-    out = [SETTINGS.replace("{language}", _literal(language)), f"#set document(title: {_literal(title)}, date: none)\n"]
+    settings = SETTINGS.replace("{footer}", _footer(title, foot)).replace("{language}", _literal(language))
+    out = [settings, f"#set document(title: {_literal(title)}, date: none)\n"]
     for number, block in enumerate(blocks):
         if block.kind == "heading":
             out.append(f"#heading(level: {block.level}, {_literal(block.text)})\n")
@@ -107,6 +112,13 @@ def _typst(language: str, title: str, blocks: Sequence[Block], folder: Path) -> 
     return "".join(out)
 
 
+def _footer(title: str, foot: str) -> str:
+    """The title, and which page of how many this is, as typst counts them."""
+    counts = {"{now}": "str(counter(page).get().first())", "{all}": "str(counter(page).final().first())"}
+    parts = [counts.get(part) or _literal(part) for part in re.split(r"({now}|{all})", foot) if part]
+    return f"[#text(size: 7.5pt)[#{_literal(title)} #h(1fr) #({' + '.join(parts)})]]"
+
+
 def _typst_table(block: Block) -> str:
     widest = [max([len(row[n]) for row in (block.heads, *block.rows)], default=1) for n in range(len(block.heads))]
     columns = ", ".join("auto" if width <= 24 else f"{min(width, 60)}fr" for width in widest)
@@ -116,10 +128,14 @@ def _typst_table(block: Block) -> str:
 
 
 def _breakable(cell: str) -> str:
-    """Long hashes and paths may break anywhere; zero-width spaces tell where."""
-    words = [word if len(word) < 24 else "\u200b".join(word[n : n + 8] for n in range(0, len(word), 8))
-             for word in cell.split(" ")]  # fmt: skip
-    return _literal(" ".join(words))
+    """Long paths and codes may break after their signs, hashes anywhere; zero-width spaces tell where."""
+    return _literal(" ".join(word if len(word) < 24 else _broken(word) for word in cell.split(" ")))
+
+
+def _broken(word: str) -> str:
+    parts = re.split(r"(?<=[=_/:.-])", word)
+    return "\u200b".join(part[n : n + 8] if len(part) > 24 else part
+                         for part in parts for n in range(0, len(part) if len(part) > 24 else 1, 8))  # fmt: skip
 
 
 def _literal(text: str) -> str:

@@ -6,7 +6,7 @@ period, and the same data give the same bytes. Colours are told apart by shade a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ class Bar(NamedTuple):
     end: int
     kind: str
     label: str = ""
+    ground: str = ""
 
 
 class Mark(NamedTuple):
@@ -41,15 +42,17 @@ class Mark(NamedTuple):
     state: str
 
 
-def month(days: Sequence[str], bars: Iterable[Bar], legend: Sequence[tuple[str, str]]) -> str:
-    """A month, a row a day and midnight to midnight across; `legend` names each kind drawn."""
+def month(
+    days: Sequence[str], bars: Iterable[Bar], legend: Sequence[tuple[str, str]], hours: str = "{:02}:00"
+) -> str:
+    """A month, a row a day and midnight to midnight across; `legend` names each kind drawn, `hours` writes an hour."""
     left, top, width, row = 92, 34, 864, 15
     height = top + row * len(days) + 44
     out = [_open(left + width + 20, height)]
     for hour in range(0, 25, 3):
         x = left + width * hour // 24
         out.append(f'<line x1="{x}" y1="{top - 4}" x2="{x}" y2="{top + row * len(days)}" stroke="#ccc"/>')
-        out.append(_text(x, top - 9, f"{hour:02}:00", "middle"))
+        out.append(_text(x, top - 9, hours.format(hour), "middle"))
     for n, day in enumerate(days):
         out.append(_text(left - 6, top + row * n + 11, day, "end"))
     for bar in sorted(bars, key=lambda b: (list(FILLS).index(b.kind), b.row, b.start)):
@@ -76,7 +79,7 @@ def _bar(bar: Bar, left: int, top: int, width: int, row: int) -> str:
         y, high = y + high // 2, high - high // 2
     place = f'x="{x:.2f}" y="{y}" width="{wide:.2f}" height="{high}"'
     drawn = f"<rect {place} {paint}><title>{escape(bar.label)}</title></rect>"
-    short = bar.label if bar.kind == "outage" else ""
+    short = bar.label if bar.kind in ("outage", "maintenance") else ""
     return drawn + (_text(x + wide + 3, top + row * bar.row + 11, short) if short else "")
 
 
@@ -109,21 +112,26 @@ def knowledge(marks: Sequence[Mark], first: str, last: str, states: dict[str, tu
     return "".join([*out, "</svg>\n"])
 
 
-def nights(found: dict[str, Sequence[str]], legend: Sequence[tuple[str, str]]) -> str:
-    """A calendar of nights, a row a month: present, missing, not due yet; `found` lists the dates of each."""
+def nights(
+    found: Mapping[str, Sequence[str]], legend: Sequence[tuple[str, str]], say: Callable[[str], str] = str
+) -> str:
+    """A calendar of nights, a row a month: present, missing, not due yet; `found` lists the dates of each.
+
+    `say` writes a date (`2026-02-07`) or a month (`2026-02`) for the reader.
+    """
     of = {day: kind for kind, days in found.items() for day in days}
     months = sorted({day[:7] for day in of})
-    cell, left, top = 26, 84, 28
+    cell, left, top = 26, 100, 28
     out = [_open(left + 31 * cell + 20, top + cell * len(months) + 44)]
     for day in range(1, 32):
         out.append(_text(left + cell * (day - 1) + cell // 2, top - 8, str(day), "middle"))
     for n, label in enumerate(months):
-        out.append(_text(left - 8, top + cell * n + 17, label, "end"))
+        out.append(_text(left - 8, top + cell * n + 17, say(label), "end"))
         for night, kind in of.items():
             if night.startswith(label):
                 x, y = left + cell * (int(night[8:]) - 1), top + cell * n
                 place = f'x="{x + 1}" y="{y + 1}" width="{cell - 2}" height="{cell - 2}"'
-                out.append(f'<rect {place} fill="{NIGHTS[kind]}"><title>{night}</title></rect>')
+                out.append(f'<rect {place} fill="{NIGHTS[kind]}"><title>{escape(say(night))}</title></rect>')
                 if kind == "missed":  # a cross, so that it is seen without colour
                     out.append(f'<path d="M{x + 7} {y + 7}l12 12m0 -12l-12 12" stroke="#fff" stroke-width="2"/>')
     x, y = left, top + cell * len(months) + 16
@@ -131,6 +139,39 @@ def nights(found: dict[str, Sequence[str]], legend: Sequence[tuple[str, str]]) -
         out.append(f'<rect x="{x}" y="{y}" width="16" height="11" fill="{NIGHTS[kind]}"/>')
         out.append(_text(x + 22, y + 10, word))
         x += 40 + 7 * len(word)
+    return "".join([*out, "</svg>\n"])
+
+
+Placed = tuple[str, int, int]  # a fact by the number of its entry, when it happened, when it was recorded; seconds
+
+
+def ends(facts: Sequence[Placed]) -> tuple[int, int]:
+    """The first and last moment of some facts, in both times."""
+    told = [at for _, *both in facts for at in both]
+    return min(told), max(told)
+
+
+def facts(placed: Sequence[Placed], first_and_last: tuple[str, str], lines: tuple[str, str]) -> str:
+    """Two lines over one stretch of time: when facts happened, above, and when each was recorded, below."""
+    left, width, above, below = 92, 830, 40, 120
+    begin, end = ends(placed)
+    out = [_open(left + width + 40, 200)]
+    for y, word in ((above, lines[0]), (below, lines[1])):
+        out.append(f'<line x1="{left}" y1="{y}" x2="{left + width}" y2="{y}" stroke="#666"/>')
+        out.append(_text(left - 8, y + 4, word, "end"))
+    taken: list[float] = [-100.0] * 4  # the last label of each of four rows below the line
+    for number, happened, recorded in sorted(placed, key=lambda fact: fact[2]):
+        x, z = (left + width * (at - begin) / max(end - begin, 1) for at in (happened, recorded))
+        late = "#c43c39" if recorded - happened >= DAY_SECONDS else "#2f5f99"  # learnt a day later or more
+        out.append(f'<line x1="{x:.2f}" y1="{above}" x2="{z:.2f}" y2="{below}" stroke="{late}"/>')
+        out.append(f'<circle cx="{x:.2f}" cy="{above}" r="3" fill="{late}"/>')
+        out.append(f'<circle cx="{z:.2f}" cy="{below}" r="3" fill="{late}"/>')
+        row = next((n for n, at in enumerate(taken) if z - at > 8 * len(number)), None)
+        if row is not None:
+            taken[row] = z
+            out.append(_text(z, below + 20 + 13 * row, number, "middle"))
+    out.append(_text(left, 188, first_and_last[0]))
+    out.append(_text(left + width, 188, first_and_last[1], "end"))
     return "".join([*out, "</svg>\n"])
 
 

@@ -1,0 +1,207 @@
+"""One language of a page: names, values, sentences of rules and facts of the ledger, as its reader is shown them.
+
+English keeps the software's own words, made readable; French takes every word from the tables. Ids, codes, hashes
+and quoted data are shown as they are, quoted where they are sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from ledger.readings import SWITCHES, switch_named
+from ledger.spans import Instant
+from ledger.zones import local_moment
+from replays.words import moments, tables
+from replays.words.tables import FIRM, NARROW
+
+NOTHING = "–"
+PLAIN = {"positions", "position", "because", "entries", "target", "size", "year", "format"}  # numbers that are names
+UNITS = ("seconds", "bytes", "minutes", "percent")
+UNIT_OF = {"excluded_by_ground": "seconds", "ti_seconds_if_all_contested_is_lost": "seconds"}
+CAPITALS = {"td", "ti", "prt", "id"}
+HIDDEN = ("content", "lists")  # of a fact: a whole booklet, a whole calendar; the bundle holds them
+_SWITCHES = {switch.name for switch in SWITCHES}
+
+
+class Language(Struct, frozen=True):
+    """A language by its code, `en` or `fr`, and the zone whose legal time it writes."""
+
+    code: str
+    zone: str
+
+    @property
+    def colon(self) -> str:
+        return f"{NARROW}: " if self.code == "fr" else ": "
+
+    @property
+    def semicolon(self) -> str:
+        return f"{NARROW}; " if self.code == "fr" else "; "
+
+    def quote(self, text: str) -> str:
+        return f"«{NARROW}{text}{NARROW}»" if self.code == "fr" else f"“{text}”"
+
+    def day(self, at: Instant) -> str:
+        """The day an instant falls on by legal time."""
+        return moments.day(self.code, local_moment(self.zone, at).date())
+
+    # --- names ---
+
+    def label(self, name: str) -> str:
+        """The name of a field; an id as it is."""
+        if self.code == "fr":
+            known = tables.fields().get(name) or tables.words().get(name)
+            return known or (tables.switches()[name]["about"] if name in _SWITCHES else name)
+        if name not in tables.fields() and name not in tables.words() and name not in _SWITCHES:
+            return name
+        parts = name.split("_")
+        parts = parts[:-1] if len(parts) > 1 and parts[-1] in UNITS else parts
+        return " ".join(part.upper() if part in CAPITALS else part for part in parts)
+
+    def path(self, path: str) -> str:
+        """The path of a figure in a result: `R-1.outcome`, `[A9.2 night_missed daily 2026-02-07].amount`."""
+        if path.startswith("["):
+            inner, _, rest = path[1:].partition("]")
+            shown = ", ".join(self.value("", part) for part in inner.split(" "))
+            return shown + (f" – {self.path(rest.lstrip('.'))}" if rest else "")
+        head, dot, last = path.rpartition(".")
+        if dot and self.known(last):
+            return f"{self.path(head)} – {self.label(last)}"
+        return self.label(path)
+
+    def known(self, name: str) -> bool:
+        """Whether this is a name the tables have, not an id."""
+        return name in tables.fields() or name in tables.words() or name in _SWITCHES
+
+    # --- values ---
+
+    def value(self, name: str, value: Any, unit: str = "") -> str:
+        """A value of the field of that name, with its unit."""
+        if value is None or value in ([], {}, (), ""):
+            return NOTHING
+        if isinstance(value, bool):
+            return self.choose(("yes", "oui") if value else ("no", "non"))
+        unit = UNIT_OF.get(name) or next((u for u in UNITS if name == u or name.endswith(f"_{u}")), unit)
+        if isinstance(value, int):
+            return str(value) if name in PLAIN else self.amount(value, unit)
+        if isinstance(value, Mapping):
+            return self._table(name, value, unit)
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return self._list(name, value, unit)
+        return self._text(name, str(value), unit)
+
+    def choose(self, pair: tuple[str, str]) -> str:
+        return pair[self.code == "fr"]
+
+    def amount(self, value: int, unit: str) -> str:
+        if unit == "seconds":
+            return moments.duration(self.code, value)
+        shown = moments.number(self.code, value)
+        after = {"bytes": self.choose(("bytes", "octets")), "minutes": "min", "percent": "%"}.get(unit)
+        return f"{shown}{FIRM}{after}" if after else shown
+
+    def _text(self, name: str, text: str, unit: str) -> str:
+        shown = moments.said(self.code, self.zone, text)
+        if shown is not None:
+            return shown
+        if re.fullmatch(r"-?\d+(\.\d+)?", text):
+            number = moments.decimal(self.code, text) if "." in text or len(text) < 16 else text
+            return f"{number}{self.choose(('', NARROW))}%" if unit == "percent" else number
+        if name in _SWITCHES and text in switch_named(name).values:
+            return self.meaning(name, text)
+        return self.word(name, text) or self.note(text) or (self.quote(text) if " " in text.strip() else text)
+
+    def word(self, name: str, text: str) -> str | None:
+        """A word the software uses for a value; None for anything else."""
+        found = tables.words_in().get(name, {}).get(text) or tables.words().get(text)
+        return found if found is None or self.code == "fr" else text.replace("_", " ")
+
+    def note(self, text: str) -> str | None:
+        """A sentence of a rule; None for what no rule says."""
+        for pattern, french in tables.notes():
+            found = pattern.fullmatch(text)
+            if found:
+                groups = [self._group(group) for group in found.groups()]
+                return french.format("", *groups) if self.code == "fr" else self._english(text, found, groups)
+        return None
+
+    def _group(self, text: str) -> str:
+        parts = text.split(", ")
+        if len(parts) > 1 and all(moments.said(self.code, self.zone, part) for part in parts):
+            return ", ".join(self.value("", part) for part in parts)
+        shown = self.value("", text)
+        return text if shown.startswith(("«", "“")) else shown
+
+    def _english(self, text: str, found: re.Match[str], groups: Sequence[str]) -> str:
+        out, last = [], 0
+        for number, group in enumerate(groups, 1):
+            out += [text[last : found.start(number)], group]
+            last = found.end(number)
+        return "".join([*out, text[last:]])
+
+    def _list(self, name: str, values: Sequence[Any], unit: str) -> str:
+        if all(isinstance(v, str) and re.fullmatch(moments.DATE, v) for v in values):
+            return moments.days(self.code, values)
+        if all(_is_span(v) for v in values):
+            return self.semicolon.join(self._span(v) for v in values)
+        if _is_span(values):
+            return self._span(values)
+        plain = all(not isinstance(v, Mapping | list | tuple) for v in values)
+        return (", " if plain else self.semicolon).join(self.value(name, v, unit) for v in values)
+
+    def _span(self, pair: Sequence[str]) -> str:
+        return moments.between(self.code, *(self.value("", part) for part in pair))
+
+    def _table(self, name: str, table: Mapping[str, Any], unit: str) -> str:
+        if set(table) == {"switch", "value"}:
+            return f"{self.meaning(table['switch'], table['value'])} ({table['switch']}={table['value']})"
+        return self.semicolon.join(f"{self.label(k)}{self.colon}{self.value(k, v, unit)}" for k, v in table.items())
+
+    # --- readings, obligations, facts ---
+
+    def about(self, switch: str) -> str:
+        """What a switch is about."""
+        return tables.switches()[switch]["about"] if self.code == "fr" else switch.replace("_", " ")
+
+    def meaning(self, switch: str, value: str) -> str:
+        """What a value of a switch makes of the facts."""
+        return tables.switches()[switch][value] if self.code == "fr" else dict(switch_named(switch).choices)[value]
+
+    def why(self, switch: str) -> str:
+        """Why the switch has its default."""
+        return tables.switches()[switch]["why"] if self.code == "fr" else switch_named(switch).why
+
+    def owed(self, obligation: str, english: str) -> str:
+        """What an obligation owes."""
+        return tables.obligations()[obligation] if self.code == "fr" else english
+
+    def fact(self, kind: str, payload: Mapping[str, Any]) -> str:
+        """A fact as a sentence, then the fields the sentence does not name."""
+        template = tables.facts().get(kind, {}).get(self.code)
+        rest = {name: value for name, value in payload.items() if name not in HIDDEN}
+        said = f"{kind}"
+        if template is not None:
+            named = re.findall(r"{(\w+)}", template)
+            shown = {name: self.value(name, payload.get(name)) for name in named}
+            said = re.sub(r"{(\w+)}", lambda found: shown[found[1]], template)
+            rest = {name: value for name, value in rest.items() if name not in named}
+        if not rest:
+            return said
+        told = self.semicolon.join(f"{self.label(k)}{self.colon}{self.value(k, v)}" for k, v in rest.items())
+        return f"{said} {told[0].upper()}{told[1:]}."
+
+
+def _is_span(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(v, str) and re.fullmatch(moments.INSTANT, v) for v in value)
+    )
+
+
+def languages(zone: str) -> tuple[Language, Language]:
+    """English and French, in the legal time of a zone."""
+    return Language("en", zone), Language("fr", zone)
