@@ -310,6 +310,7 @@ class _Run:
         about = About(
             contract=m.contract, period=period(m.first, m.last), known_at=m.known_at, position=m.position,
             origin=m.origin, ledger=m.ledger, size=m.size, root=m.root, software=m.software, tz=m.tz,
+            zone=self.shown.zone,
         )  # fmt: skip
         for language, page in pages(about, self.given, relied(self.shown, self.given, self._node(m.size))).items():
             if self.bundle.read(f"report/report.{language}.html") != page:

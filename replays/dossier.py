@@ -46,6 +46,7 @@ from replays.words.language import languages
 FORMAT = "service-ledger-dossier/1"
 
 Days = tuple[date, date]  # both included
+MOST_WALKED = 200  # entries learnt since the end of a period, one by one; beyond, since the opening of the dispute
 
 
 def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossier:
@@ -66,10 +67,12 @@ def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossie
     calendar = Frames(history).at(seconds(opened_at)).calendar
     period = _period(values)
     first_at = _first_at(history, calendar, values, period, opened_at)
-    since = book.history(contract, known_at=first_at)
-    comparison = compare(since, history, asked, values, {})
     if first_at < opened_at:
-        answers = {"at_first": comparison.first, **answers}
+        answers = {"at_first": answer(first_at, {}), **answers}
+    since = book.history(contract, known_at=first_at)
+    if "month" not in values and len(history.known_positions()) - len(since.known_positions()) > MOST_WALKED:
+        since = book.history(contract, known_at=opened_at)
+    comparison = compare(since, history, asked, values, {})
     back = hindsight(history, Frames(history), *period) if period else None
     return Dossier(
         dispute=found,

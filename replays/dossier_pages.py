@@ -11,6 +11,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from html import escape
+from math import isqrt
 from pathlib import Path
 
 from msgspec import Struct
@@ -39,7 +40,8 @@ def sentence(text: str) -> Block:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
-    return Block(kind="table", heads=tuple(heads), rows=tuple(tuple(map(str, row)) for row in rows))
+    shown = tuple(head[:1].upper() + head[1:] for head in heads)
+    return Block(kind="table", heads=shown, rows=tuple(tuple(map(str, row)) for row in rows))
 
 
 def picture(svg: str, caption: str) -> Block:
@@ -61,8 +63,14 @@ def _html(block: Block) -> str:
     if block.kind == "sentence":
         return f"<p>{escape(block.text)}</p>"
     head = "".join(f"<th>{escape(cell)}</th>" for cell in block.heads)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in block.rows)
+    rows = "".join("<tr>" + "".join(map(html_cell, row)) + "</tr>\n" for row in block.rows)
     return f"<table><thead><tr>{head}</tr></thead>\n{rows}</table>"
+
+
+def html_cell(cell: str) -> str:
+    """A cell; one with a word too long for its column may part it anywhere."""
+    long = ' class="long"' if any(len(word) > 24 for word in cell.split()) else ""
+    return f"<td{long}>{escape(cell)}</td>"
 
 
 def pdf(language: str, title: str, foot: str, blocks: Sequence[Block]) -> bytes:
@@ -85,6 +93,8 @@ def pdf(language: str, title: str, foot: str, blocks: Sequence[Block]) -> bytes:
     return made
 
 
+SPACES = "\u200b\u00a0\u202f"  # that may stay: where a line may break, and where it may not
+LONGEST_WHOLE = 1500  # letters of a cell that is never parted by the end of a page
 SETTINGS = """#set page(paper: "a4", flipped: true, margin: 1.6cm, footer: context {footer})
 #set text(font: "Roboto", size: 9pt, lang: {language})
 #set par(justify: false)
@@ -121,10 +131,11 @@ def _footer(title: str, foot: str) -> str:
 
 def _typst_table(block: Block) -> str:
     widest = [max([len(row[n]) for row in (block.heads, *block.rows)], default=1) for n in range(len(block.heads))]
-    columns = ", ".join("auto" if width <= 24 else f"{min(width, 60)}fr" for width in widest)
+    columns = ", ".join("auto" if width <= 24 else f"{isqrt(100 * min(width, 200))}fr" for width in widest)
     cells = [f"table.header({', '.join(map(_literal, block.heads))})"]
     cells += [", ".join(map(_breakable, row)) for row in block.rows]
-    return f"#table(columns: ({columns},), {', '.join(cells)})\n"
+    whole = "true" if max(widest, default=0) > LONGEST_WHOLE else "false"
+    return f"#[#set table.cell(breakable: {whole})\n#table(columns: ({columns},), {', '.join(cells)})]\n"
 
 
 def _breakable(cell: str) -> str:
@@ -140,5 +151,5 @@ def _broken(word: str) -> str:
 
 def _literal(text: str) -> str:
     """A string of typst: backslash and quote escaped, what cannot be seen left out."""
-    seen = "".join(c if c.isprintable() or c == "\u200b" else " " for c in text)
+    seen = "".join(c if c.isprintable() or c in SPACES else " " for c in text)
     return json.dumps(seen, ensure_ascii=False).replace("\\\\", "\\u{5c}")

@@ -62,7 +62,7 @@ def pages(told: Dossier, lang: Language) -> list[Block]:
 def _brief(page: Page) -> list[Block]:
     """The verdict before anything else."""
     told, t = page.told, page.t
-    now, first = told.answers["now"], told.comparison.first
+    now, first = told.answers["now"], next(iter(told.answers.values()))
     lines = [t["brief_matter"].format(question=_question(page))]
     for name, answer in (("brief_now", now), ("brief_first", first)):
         found = t[verdict(answer.question, answer.result)]
@@ -156,8 +156,7 @@ def _verdicts(page: Page) -> list[Block]:
         paths = [path for path in paths if len({repr(found.get(path)) for found in columns.values()}) > 1]
     rows = [[t["verdict"], *(t[verdict(a.question, a.result)] for a in told.answers.values())]]
     for path in paths:
-        name = path.rpartition(".")[2]
-        rows.append([lang.path(path), *(lang.value(name, found.get(path)) for found in columns.values())])
+        rows.append([lang.path(path), *(lang.figure(path, found.get(path)) for found in columns.values())])
     return [heading(t["verdicts"]), *blocks, *cut(t, (t["figure"], *(t[name] for name in columns)), rows)]
 
 
@@ -309,9 +308,14 @@ def _facts(page: Page) -> list[Block]:
 
 
 def _changes(page: Page, changes: Mapping[str, list[Any]]) -> str:
-    lang = page.lang
-    shown = []
-    for path, (before, after) in list(changes.items())[:MOST_CHANGES]:
-        name = path.rpartition(".")[2]
-        shown.append(f"{lang.path(path)}{lang.colon}{lang.value(name, before)} → {lang.value(name, after)}")
-    return lang.semicolon.join(shown + (["…"] if len(changes) > MOST_CHANGES else [])) or NOTHING
+    """Each figure from what it was to what it is; a row that comes or goes is said once."""
+    lang, t = page.lang, page.t
+    shown: list[str] = []
+    for path, (before, after) in changes.items():
+        row = path.partition("]")[0] + "]" if path.startswith("[") else ""
+        if row and (before is None or after is None):
+            said = f"{lang.path(row)}{lang.colon}{t['comes' if before is None else 'goes']}"
+        else:
+            said = f"{lang.path(path)}{lang.colon}{lang.figure(path, before)} → {lang.figure(path, after)}"
+        shown += [] if said in shown else [said]
+    return lang.semicolon.join(shown[:MOST_CHANGES] + (["…"] if len(shown) > MOST_CHANGES else [])) or NOTHING

@@ -66,6 +66,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("no_step", "Nothing learnt in that time moved the answer.",
      "Rien de ce qui a été connu durant ce temps n’a changé la réponse."),
     ("number", "No.", "N°"), ("moved", "Moved", "A changé"), ("alone", "Alone", "Seule"),
+    ("comes", "found", "constaté"), ("goes", "no longer found", "n’est plus constaté"),
     ("time_passed", "Time passed, with nothing learnt.", "Le temps a passé, sans rien apprendre."),
     ("knowledge_caption", "What was known over time; the colour is the verdict, numbers are the steps below",
      "Ce qui était connu au fil du temps ; la couleur est celle du verdict, les numéros sont les étapes ci-dessous"),

@@ -243,6 +243,7 @@ def about(found: Exported) -> About:
         root=root_text(found.head.root),
         software=__version__,
         tz=TZ_VERSION,
+        zone=shown.zone,
     )
 
 

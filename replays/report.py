@@ -1,21 +1,27 @@
 """The report a judge reads: what was promised, what was found, on which entries, and how to verify it; two languages.
 
 Pure: from the answers alone, so that a verifier writes it again and compares. Pages are self-contained HTML
-without script, fonts or links; whatever comes from the ledger is escaped. The texts are in `report_texts`.
+without script, fonts or links; whatever comes from the ledger is escaped. The texts are in `report_texts` and
+`words`.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from ledger.readings import SWITCHES
 from projections.asking import Answer
-from replays.report_texts import LANGUAGES, STYLE, Texts
+from projections.obligations import BY_ID
+from replays.dossier_pages import html_cell
+from replays.report_texts import LANGUAGES, STYLE
 from replays.shown import Period
+from replays.words import tables
+from replays.words.language import NOTHING, Language, languages
 
 
 class About(Struct, frozen=True, kw_only=True):
@@ -31,6 +37,7 @@ class About(Struct, frozen=True, kw_only=True):
     root: str
     software: str
     tz: str
+    zone: str
 
 
 class Relied(NamedTuple):
@@ -45,44 +52,49 @@ class Relied(NamedTuple):
 
 def pages(about: About, answers: Sequence[Answer], entries: Sequence[Relied]) -> dict[str, bytes]:
     """The report in each language, as the bytes of a page."""
-    return {texts.language: _page(texts, about, answers, entries).encode() for texts in LANGUAGES}
+    return {lang.code: _page(lang, about, answers, entries).encode() for lang in languages(about.zone)}
 
 
-def _page(texts: Texts, about: About, answers: Sequence[Answer], entries: Sequence[Relied]) -> str:
-    t = texts.say
+def _page(lang: Language, about: About, answers: Sequence[Answer], entries: Sequence[Relied]) -> str:
+    t = LANGUAGES[lang.code]
     asked: dict[str, list[Answer]] = {}
     for answer in answers:
         asked.setdefault(answer.question, []).append(answer)
-    title = f"{t['title']} {about.contract}, {about.period.first} – {about.period.last}"
+    title = f"{t['title']} {about.contract}, {_months(lang, about)}"
     parts = [
-        f'<!DOCTYPE html>\n<html lang="{texts.language}"><head><meta charset="utf-8">',
+        f'<!DOCTYPE html>\n<html lang="{lang.code}"><head><meta charset="utf-8">',
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
-        f"<p>{t['intro']}</p>",
-        _head(texts, about, answers),
-        *_availability(texts, asked.get("availability", [])),
-        *_breaches(texts, asked.get("breaches", [])),
-        *_by_id(texts, "restore_decision", asked),
-        *_by_id(texts, "maintenance", asked),
-        *_nights(texts, asked),
-        *_by_id(texts, "updates", asked),
-        *_support(texts, asked.get("support_response", [])),
-        *_reading(texts, answers),
-        *_entries(texts, entries),
-        *_how(texts, about),
+        f"<p>{escape(t['intro'].format(zone=about.zone))}</p>",
+        _head(lang, about, answers),
+        *_availability(lang, asked.get("availability", [])),
+        *_breaches(lang, asked.get("breaches", [])),
+        *_by_id(lang, "restore_decision", asked),
+        *_by_id(lang, "maintenance", asked),
+        *_nights(lang, asked),
+        *_by_id(lang, "updates", asked),
+        *_support(lang, asked.get("support_response", [])),
+        *_reading(lang, answers),
+        *_entries(lang, entries),
+        *_how(lang),
         "</body></html>\n",
     ]
     return "\n".join(parts)
 
 
-def _head(texts: Texts, about: About, answers: Sequence[Answer]) -> str:
-    t = texts.say
+def _months(lang: Language, about: About) -> str:
+    first, last = lang.value("month", about.period.first), lang.value("month", about.period.last)
+    return first if first == last else f"{first} – {last}"
+
+
+def _head(lang: Language, about: About, answers: Sequence[Answer]) -> str:
+    t = LANGUAGES[lang.code]
     terms = ", ".join(dict.fromkeys(f"{answer.terms}; {t['calendar']} {answer.calendar}" for answer in answers))
     rows = (
         (t["contract"], about.contract),
-        (t["period"], f"{about.period.first} – {about.period.last}"),
+        (t["period"], _months(lang, about)),
         (t["terms"], terms),
-        (t["known_at"], about.known_at or t["all_known"]),
+        (t["known_at"], _exact(lang, about.known_at) or t["all_known"]),
         (t["position"], f"{about.position} / {about.size}"),
         (t["ledger"], f"{about.ledger}; {about.origin}"),
         (t["root"], about.root),
@@ -91,55 +103,55 @@ def _head(texts: Texts, about: About, answers: Sequence[Answer]) -> str:
     return _table(None, rows, heads_first=True)
 
 
-def _availability(texts: Texts, answers: Sequence[Answer]) -> Iterable[str]:
+def _exact(lang: Language, known_at: str | None) -> str:
+    """A moment of knowledge in words, and to the fraction as it was given."""
+    if known_at is None:
+        return ""
+    return lang.value("at", known_at) + (f" [{known_at}]" if "." in known_at else "")
+
+
+def _availability(lang: Language, answers: Sequence[Answer]) -> Iterable[str]:
     """Article 6: each month's rate and, under it, how it came about."""
-    t = texts.say
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t['availability']}</h2>"
-    rows = []
-    for answer in answers:
-        found = answer.result
-        rows.append(
-            (
-                answer.params["month"],
-                texts.number(found["prt_minutes"]),
-                texts.number(found["gross_unavailable_seconds"]),
-                texts.number(found["excluded_seconds"]),
-                texts.number(found["ti_seconds"]),
-                texts.percent(found["td_percent"]),
-                texts.verdict(found["breach"]),
-                t.get(found["status"], found["status"]),
-                _positions(answer.because),
-            )
+    rows = [
+        (
+            lang.value("month", answer.params["month"]),
+            *(lang.value(name, answer.result[name]) for name in _RATES),
+            _verdict(t, answer.result["breach"]),
+            lang.value("status", answer.result["status"]),
+            _positions(answer.because),
         )
+        for answer in answers
+    ]
     yield _table([t[name] for name in _RATE_COLUMNS], rows)
     for answer in answers:
-        yield f"<h3>{escape(answer.params['month'])}</h3>"
-        yield from _workings(texts, answer.workings or {})
+        yield f"<h3>{escape(lang.value('month', answer.params['month']))}</h3>"
+        yield from _workings(lang, answer.workings or {})
 
 
+_RATES = ("prt_minutes", "gross_unavailable_seconds", "excluded_seconds", "ti_seconds", "td_percent")
 _RATE_COLUMNS = ("month", "prt", "gross", "excluded", "ti", "td", "breach", "status", "because")
 
 
-def _workings(texts: Texts, workings: dict[str, Any]) -> Iterable[str]:
+def _verdict(t: dict[str, str], breach: bool | None) -> str:
+    return t["undecided" if breach is None else "broken" if breach else "kept"]
+
+
+def _workings(lang: Language, workings: dict[str, Any]) -> Iterable[str]:
     """The formula, and each stop from its whole length to the seconds that count."""
-    t = texts.say
+    t = LANGUAGES[lang.code]
     for name in ("formula", "breach_if"):
         if workings.get(name):
-            yield f"<p>{t[name]}: <code>{escape(texts.decimal(str(workings[name])))}</code></p>"
+            yield f"<p>{t[name]}{lang.colon}<code>{escape(lang.value(name, workings[name]))}</code></p>"
     stops = workings.get("stops") or []
     if not stops:
         yield f"<p>{t['no_stop']}</p>"
         return
     rows = [
         (
-            stop.get("id"),
-            stop.get("kind"),
-            stop.get("from"),
-            stop.get("to"),
-            texts.number(stop.get("in_prt_seconds")),
-            texts.number(stop.get("excluded_seconds")),
-            texts.number(stop.get("counted_seconds")),
-            stop.get("why_not") or "",
+            *(lang.value(name, stop.get(name)) for name in _STOPS),
+            lang.value("why_not", stop.get("why_not")),
             _positions(stop.get("positions") or ()),
         )
         for stop in stops
@@ -147,23 +159,20 @@ def _workings(texts: Texts, workings: dict[str, Any]) -> Iterable[str]:
     yield _table([t[name] for name in _STOP_COLUMNS], rows)
 
 
+_STOPS = ("id", "kind", "from", "to", "in_prt_seconds", "excluded_seconds", "counted_seconds")
 _STOP_COLUMNS = ("id", "kind", "from", "to", "in_prt", "excluded", "counted", "why_not", "because")
 
 
-def _breaches(texts: Texts, answers: Sequence[Answer]) -> Iterable[str]:
+def _breaches(lang: Language, answers: Sequence[Answer]) -> Iterable[str]:
     """The register: every promise found broken in the period."""
-    t = texts.say
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t['breaches']}</h2>"
     rows = [
         (
             row["obligation"],
             f"art. {row['clause']}",
-            t.get(row["what"], row["what"]),
-            row["subject"],
-            row["period"],
-            row["amount"],
-            row["limit"],
-            row["first_knowable_at"] or "",
+            lang.owed(row["obligation"], BY_ID[row["obligation"]].text),
+            *(lang.value(name, row[name]) for name in _ROW),
             t["contested"] if row["contested"] else "",
             _positions(row["because"]),
         )
@@ -173,61 +182,68 @@ def _breaches(texts: Texts, answers: Sequence[Answer]) -> Iterable[str]:
     yield _table([t[name] for name in _BREACH_COLUMNS], rows) if rows else f"<p>{t['no_breach']}</p>"
 
 
+_ROW = ("what", "subject", "period", "amount", "limit", "first_knowable_at")
 _BREACH_COLUMNS = (
-    "obligation", "clause", "what", "subject", "when", "amount", "limit", "first_knowable", "contested", "because",
+    "obligation", "clause", "owed", "what", "subject", "when", "amount", "limit", "first_knowable", "contested_column",
+    "because",
 )  # fmt: skip
 
 
-def _by_id(texts: Texts, question: str, asked: dict[str, list[Answer]]) -> Iterable[str]:
+def _by_id(lang: Language, question: str, asked: dict[str, list[Answer]]) -> Iterable[str]:
     """What was found of each thing: its fields as the answer gives them, and the reason the workings give."""
-    t = texts.say
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t[question]}</h2>"
     rows = []
     for answer in asked.get(question, []):
         for identity, found in answer.result.items():
             why = (answer.workings or {}).get(identity)
-            reason = why.get("why", "") if isinstance(why, dict) else ""
-            positions = why.get("positions", ()) if isinstance(why, dict) else ()
-            rows.append((identity, _plain(texts, found), reason, _positions(positions)))
+            why = why if isinstance(why, dict) else {}
+            told = {k: v for k, v in found.items() if v is not None} if isinstance(found, dict) else found
+            positions = why.get("positions") or why.get("entries") or ()
+            shown = lang.value("", told) if told else t["no_fault"]
+            rows.append((identity, shown, lang.value("why", why.get("why")), _positions(positions)))
     yield _table([t[name] for name in ("id", "found", "reason", "because")], rows) if rows else f"<p>{t['nothing']}</p>"
 
 
-def _nights(texts: Texts, asked: dict[str, list[Answer]]) -> Iterable[str]:
+def _nights(lang: Language, asked: dict[str, list[Answer]]) -> Iterable[str]:
     """Article 9: nights and months with their backup, and those without."""
-    t = texts.say
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t['backups']}</h2>"
     rows = [
         (
             t[question],
-            f"{answer.params['first']} – {answer.params['last']}",
-            texts.number(len(answer.result["fulfilled"])),
-            ", ".join(answer.result["missed"]) or "–",
-            ", ".join(answer.result["pending"]) or "–",
+            lang.value("period", f"{answer.params['first']}/{answer.params['last']}"),
+            lang.value("counted", len(answer.result["fulfilled"])),
+            lang.value("missed", answer.result["missed"]),
+            lang.value("pending", answer.result["pending"]),
         )
         for question in ("backup_nights", "backup_months")
         for answer in asked.get(question, [])
     ]
+    yield _table([t[name] for name in ("obligation", "period", "fulfilled", "missed", "pending")], rows)
     early = [
-        (t["backup_deletions"], identity, "", texts.number(found["short_by_seconds"]) + " s", "")
+        (identity, *(lang.value(name, why.get(name)) for name in ("deleted_at", "owed_until")),
+         lang.value("short_by_seconds", found["short_by_seconds"]))
         for answer in asked.get("backup_deletions", [])
         for identity, found in answer.result.items()
+        for why in [(answer.workings or {}).get(identity) or {}]
         if found["early"]
-    ]
-    yield _table([t[name] for name in ("obligation", "period", "fulfilled", "missed", "pending")], rows + early)
+    ]  # fmt: skip
+    if early:
+        yield f"<h3>{t['backup_deletions']}</h3>"
+        yield _table([t[name] for name in ("id", "deleted_at", "owed_until", "short_by")], early)
 
 
-def _support(texts: Texts, answers: Sequence[Answer]) -> Iterable[str]:
+def _support(lang: Language, answers: Sequence[Answer]) -> Iterable[str]:
     """Article 12.2: the share of requests taken in charge in time, a support year a row."""
-    t = texts.say
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t['support_response']}</h2>"
     rows = [
         (
-            answer.params["start"],
-            texts.number(answer.result["counted"]),
-            texts.number(answer.result["met"]),
-            texts.percent(answer.result["ratio_percent"]),
-            texts.verdict(answer.result["breach"]),
-            t.get(answer.result["status"], answer.result["status"]),
+            lang.value("start", answer.params["start"]),
+            *(lang.value(name, answer.result[name]) for name in ("counted", "met", "ratio_percent")),
+            _verdict(t, answer.result["breach"]),
+            lang.value("status", answer.result["status"]),
         )
         for answer in answers
     ]
@@ -235,20 +251,36 @@ def _support(texts: Texts, answers: Sequence[Answer]) -> Iterable[str]:
     yield _table([t[name] for name in columns], rows) if rows else f"<p>{t['nothing']}</p>"
 
 
-def _reading(texts: Texts, answers: Sequence[Answer]) -> Iterable[str]:
-    t = texts.say
+def _reading(lang: Language, answers: Sequence[Answer]) -> Iterable[str]:
+    """Every switch: what it is about, what was taken, and why its default is what it is."""
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t['reading']}</h2><p>{t['reading_intro']}</p>"
-    yield _table([t["switch"], t["value"]], list(answers[0].reading.items()))
+    taken = answers[0].reading
+    rows = [
+        (f"{s.name}={taken[s.name]}", lang.about(s.name), lang.meaning(s.name, taken[s.name]), lang.why(s.name))
+        for s in SWITCHES
+    ]
+    yield _table([t[name] for name in ("switch", "about", "value", "why")], rows)
 
 
-def _entries(texts: Texts, entries: Sequence[Relied]) -> Iterable[str]:
-    t = texts.say
+def _entries(lang: Language, entries: Sequence[Relied]) -> Iterable[str]:
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t['entries']}</h2><p>{t['entries_intro']}</p>"
-    yield _table([t[name] for name in ("position_short", "stream", "kind", "recorded_at", "leaf_hash")], entries)
+    rows = [
+        (str(each.position), each.stream, each.type, lang.value("at", each.recorded_at), each.leaf_hash)
+        for each in entries
+    ]
+    yield _table([t[name] for name in ("position_short", "stream", "type", "recorded_at", "leaf_hash")], rows)
+    said = tables.facts()
+    types = [
+        (kind, re.sub(r"{\w+}", "…", said[kind][lang.code])) for kind in sorted({e.type for e in entries} & set(said))
+    ]
+    yield f"<p>{t['types_intro']}</p>"
+    yield _table([t["type"], t["says"]], types)
 
 
-def _how(texts: Texts, about: About) -> Iterable[str]:
-    t = texts.say
+def _how(lang: Language) -> Iterable[str]:
+    t = LANGUAGES[lang.code]
     yield f"<h2>{t['how']}</h2><p>{t['how_1']}</p>"
     yield "<pre>service-ledger verify bundle.zip --vkey KEY --held CHECKPOINT\npython verify.py bundle.zip</pre>"
     yield f"<p>{t['how_2']}</p><p>{t['how_3']}</p>"
@@ -258,25 +290,13 @@ def _positions(positions: Iterable[int]) -> str:
     return ", ".join(map(str, positions))
 
 
-def _plain(texts: Texts, found: Any) -> str:
-    """An answer's value in words: `name: value` pairs, lists by commas."""
-    if isinstance(found, dict):
-        return "; ".join(f"{name}: {_plain(texts, value)}" for name, value in found.items() if value is not None)
-    if isinstance(found, list):
-        return ", ".join(_plain(texts, value) for value in found) or "–"
-    if isinstance(found, bool):
-        return texts.say["yes"] if found else texts.say["no"]
-    return texts.number(found) if isinstance(found, int) else str(found) if found is not None else "–"
-
-
-def _table(heads: Sequence[str] | None, rows: Sequence[Sequence[Any]], heads_first: bool = False) -> str:
+def _table(heads: Sequence[str] | None, rows: Sequence[Sequence[str]], heads_first: bool = False) -> str:
     lines = ["<table>"]
     if heads:
         lines.append("<thead><tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr></thead>")
     for row in rows:
-        cells = [escape(cell if isinstance(cell, str) else json.dumps(cell)) for cell in row]
+        cells = [html_cell(cell or NOTHING) for cell in row]
         if heads_first:
-            lines.append(f"<tr><th>{cells[0]}</th><td>{'</td><td>'.join(cells[1:])}</td></tr>")
-        else:
-            lines.append(f"<tr><td>{'</td><td>'.join(cells)}</td></tr>")
+            cells[0] = f"<th>{escape(row[0])}</th>"
+        lines.append(f"<tr>{''.join(cells)}</tr>")
     return "\n".join([*lines, "</table>"])

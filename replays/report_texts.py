@@ -1,25 +1,28 @@
-"""The report's words in English and French, and how each language writes numbers."""
+"""The report's words in English and French; what it shows of answers and facts is in `words`."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from replays.words.tables import spaced
 
 STYLE = (
     "body{font:15px/1.5 serif;max-width:72em;margin:2em auto;padding:0 1em;color:#111}"
     "table{border-collapse:collapse;margin:1em 0;font-size:13px}"
-    "th,td{border:1px solid #999;padding:.25em .5em;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "th,td{border:1px solid #999;padding:.25em .5em;text-align:left;vertical-align:top}.long{overflow-wrap:anywhere}"
     "th{background:#eee}code,pre{font-size:13px;white-space:pre-wrap}h2{border-bottom:1px solid #999;margin-top:2em}"
     "@media print{body{margin:0;max-width:none}table{page-break-inside:auto}tr{page-break-inside:avoid}}"
 )
 
 # name, English, French
-_WORDS: tuple[tuple[str, str, str], ...] = (
+WORDS: tuple[tuple[str, str, str], ...] = (
     ("title", "Service levels of contract", "Niveaux de service du contrat"),
     ("intro",
      "This report states what the ledger proves about the contract and period below. It is computed from the entries "
-     "listed at its end and from nothing else; whoever holds the bundle can compute it again.",
+     "listed at its end and from nothing else; whoever holds the bundle can compute it again. Moments are in legal "
+     "time ({zone}), each with its offset from UTC; a span holds its first moment and not its last.",
      "Ce rapport énonce ce que le registre prouve du contrat et de la période ci-dessous. Il est calculé à partir des "
-     "écritures énumérées à la fin, et d’elles seules ; quiconque détient le dossier peut le recalculer."),
+     "écritures énumérées à la fin, et d’elles seules ; quiconque détient le dossier peut le recalculer. Les moments "
+     "sont en heure légale ({zone}), chacun avec son décalage sur UTC ; un intervalle comprend son premier moment et "
+     "non son dernier."),
     ("contract", "Contract", "Contrat"),
     ("period", "Period", "Période"),
     ("terms", "Terms", "Conditions"),
@@ -27,16 +30,16 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ("known_at", "As known at", "Selon ce qui était connu le"),
     ("all_known", "all the ledger holds; every period taken as over",
      "tout ce que contient le registre ; toute période est tenue pour échue"),
-    ("position", "Last position known / size of the log", "Dernière position connue / taille du journal"),
+    ("position", "Last entry known / entries in the log", "Dernière écriture connue / écritures du journal"),
     ("ledger", "Ledger and origin", "Registre et origine"),
     ("root", "Root of the tree", "Racine de l’arbre"),
     ("software", "Software", "Logiciel"),
     ("availability", "Availability by month (article 6)", "Disponibilité par mois (article 6)"),
     ("month", "Month", "Mois"),
-    ("prt", "PRT (minutes)", "PRT (minutes)"),
-    ("gross", "Unavailable in PRT (s)", "Indisponible dans la PRT (s)"),
-    ("excluded", "Excluded (s)", "Exclu (s)"),
-    ("ti", "TI (s)", "TI (s)"),
+    ("prt", "PRT", "PRT"),
+    ("gross", "Unavailable in PRT", "Indisponible dans la PRT"),
+    ("excluded", "Excluded", "Durée exclue"),
+    ("ti", "TI", "TI"),
     ("td", "TD", "TD"),
     ("breach", "Promise", "Engagement"),
     ("status", "Status", "État"),
@@ -49,14 +52,19 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ("no_stop", "No stop is recorded in this month.", "Aucune interruption n’est enregistrée pour ce mois."),
     ("id", "Identity", "Identité"),
     ("kind", "Kind", "Nature"),
+    ("type", "Type", "Type d’écriture"),
+    ("says", "What an entry of the type says", "Ce qu’énonce une écriture de ce type"),
+    ("types_intro", "What entries of each type say, the dots standing for what each names.",
+     "Ce qu’énoncent les écritures de chaque type, les points tenant lieu de ce que chacune nomme."),
     ("from", "From", "Du"),
     ("to", "To", "Au"),
-    ("in_prt", "In PRT (s)", "Dans la PRT (s)"),
-    ("counted", "Counted (s)", "Compté (s)"),
+    ("in_prt", "In PRT", "Dans la PRT"),
+    ("counted", "Counted", "Durée comptée"),
     ("why_not", "Why not counted", "Motif de non-décompte"),
     ("breaches", "Promises found broken", "Manquements constatés"),
     ("no_breach", "No promise is found broken in this period.", "Aucun manquement n’est constaté sur cette période."),
     ("obligation", "Obligation", "Obligation"),
+    ("owed", "What is owed", "Ce qui est dû"),
     ("clause", "Clause", "Clause"),
     ("what", "What", "Objet"),
     ("subject", "Subject", "Sujet"),
@@ -65,39 +73,20 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ("limit", "Promised", "Promis"),
     ("first_knowable", "First knowable", "Connaissable dès"),
     ("contested", "contested", "contesté"),
-    ("below_minimum", "availability below the minimum", "disponibilité sous le minimum"),
-    ("short_notice", "maintenance announced too late", "maintenance annoncée trop tard"),
-    ("night_missed", "night without its backup", "nuit sans sauvegarde"),
-    ("office_day_missed", "day without backup of office documents", "jour sans sauvegarde des documents bureautiques"),
-    ("state_missing", "state that could not be restored", "état impossible à restaurer"),
-    ("no_fix_in_time", "no correction in time", "pas de correction dans le délai"),
-    ("redundancy_breach", "backup in fewer than two places", "sauvegarde en moins de deux lieux"),
-    ("informed_late", "update announced too late", "mise à jour annoncée trop tard"),
-    ("week_missed", "week without its backup", "semaine sans sauvegarde"),
-    ("month_missed", "month without its backup", "mois sans sauvegarde"),
-    ("purged_early", "backup deleted too early", "sauvegarde supprimée trop tôt"),
-    ("backup_missing", "backup that is missing", "sauvegarde manquante"),
-    ("outside_window", "maintenance outside the window", "maintenance hors de la fenêtre"),
-    ("early_blocking", "blocking begun too early", "blocage commencé trop tôt"),
-    ("slot_overrun", "announced slot overrun", "créneau annoncé dépassé"),
-    ("late_recording", "recorded too late", "enregistré trop tard"),
-    ("breach_of_access", "access broken at night", "accès rompu la nuit"),
-    ("no_notice", "update not announced", "mise à jour non annoncée"),
-    ("not_informed", "update not announced", "mise à jour non annoncée"),
-    ("no_agreed_date", "no agreed date", "pas de date convenue"),
-    ("not_on_agreed_date", "not on the agreed date", "pas à la date convenue"),
-    ("ratio_below", "share below the minimum", "part sous le minimum"),
-    ("no_plan_in_time", "no plan of action in time", "pas de plan d’action dans le délai"),
+    ("contested_column", "Contested", "Contesté"),
     ("restore_decision", "Restore requests (article 9)", "Demandes de restauration (article 9)"),
     ("maintenance", "Maintenance (article 5)", "Maintenance (article 5)"),
     ("updates", "Updates (article 10)", "Mises à jour (article 10)"),
     ("found", "Found", "Constat"),
     ("reason", "Reason", "Motif"),
     ("nothing", "Nothing is recorded.", "Rien n’est enregistré."),
+    ("no_fault", "nothing broken", "aucun manquement"),
     ("backups", "Backups (article 9)", "Sauvegardes (article 9)"),
     ("backup_nights", "Nights", "Nuits"),
     ("backup_months", "Months", "Mois"),
-    ("backup_deletions", "Deleted too early, short by", "Supprimée trop tôt, il manque"),
+    ("backup_deletions", "Backups deleted too early", "Sauvegardes supprimées trop tôt"),
+    ("deleted_at", "Deleted", "Supprimée le"), ("owed_until", "Owed until", "Due jusqu’au"),
+    ("short_by", "Short by", "Il manque"),
     ("fulfilled", "Fulfilled", "Tenu"),
     ("missed", "Missed", "Manqué"),
     ("pending", "Pending", "En attente"),
@@ -111,8 +100,10 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ("reading_intro",
      "Where the terms are silent or contradict themselves, each choice is a switch with a name. These were in force.",
      "Là où les conditions se taisent ou se contredisent, chaque choix porte un nom. Voici ceux qui ont été retenus."),
-    ("switch", "Switch", "Choix"),
-    ("value", "Value", "Valeur"),
+    ("switch", "Switch", "Code du choix"),
+    ("about", "What it is about", "Objet du choix"),
+    ("value", "Reading taken", "Lecture retenue"),
+    ("why", "Why the default is what it is", "Pourquoi la valeur par défaut"),
     ("entries", "Entries relied on", "Écritures invoquées"),
     ("entries_intro",
      "Each stands in log/entries.tsv under its position; its hash (RFC 6962, hexadecimal) stands in the tree.",
@@ -149,35 +140,7 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
-class Texts(NamedTuple):
-    """One language: its words by name, its decimal sign and what parts thousands."""
-
-    language: str
-    say: dict[str, str]
-    decimal_sign: str
-    thousands: str
-
-    def number(self, value: int | None) -> str:
-        """A whole number."""
-        return "–" if value is None else f"{value:,}".replace(",", self.thousands)
-
-    def decimal(self, text: str) -> str:
-        """Text with its decimal numbers in the language's way."""
-        import re
-
-        return re.sub(r"(?<![0-9.])([0-9]+)\.([0-9]{4})(?![0-9.])", rf"\1{self.decimal_sign}\2", text)
-
-    def percent(self, text: str | None) -> str:
-        """A rate with four decimals."""
-        space = "\u00a0" if self.decimal_sign == "," else " "
-        return "–" if text is None else f"{self.decimal(text)}{space}%"
-
-    def verdict(self, breach: bool | None) -> str:
-        """Whether a promise was kept."""
-        return self.say["undecided" if breach is None else "broken" if breach else "kept"]
-
-
-LANGUAGES: tuple[Texts, ...] = (
-    Texts("en", {name: english for name, english, _ in _WORDS}, ".", ","),
-    Texts("fr", {name: french for name, _, french in _WORDS}, ",", "\u202f"),
-)
+LANGUAGES: dict[str, dict[str, str]] = {
+    "en": {name: english for name, english, _ in WORDS},
+    "fr": {name: spaced(french) for name, _, french in WORDS},
+}

@@ -23,6 +23,7 @@ from ledger.history import History
 from ledger.spans import FOREVER, seconds
 from ledger.workdays import add_months
 from projections.asking import Answer, ask
+from projections.frame import Frames
 from projections.questions import KINDS
 
 MAX_ANSWERS = 10_000
@@ -127,6 +128,12 @@ class Shown:
         if first is None or first[0] != 1 or not isinstance(first[1].event, LedgerOpened):
             raise Refused("bad_bundle", "position 1 is not the entry that opened a ledger")
         return first[1].event
+
+    @property
+    def zone(self) -> str:
+        """The zone of the contract's calendar by what is known: the legal time its pages write."""
+        history = self.history(self.contract, known_at=self.known_at)
+        return Frames(history).at(min(history.now, history.last_known_at)).calendar.zone
 
     def questions(self, asked: Period) -> list[Asked]:
         """Every question a bundle answers, in the order of its files."""

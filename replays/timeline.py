@@ -80,7 +80,10 @@ def _bar(bar: Bar, left: int, top: int, width: int, row: int) -> str:
     place = f'x="{x:.2f}" y="{y}" width="{wide:.2f}" height="{high}"'
     drawn = f"<rect {place} {paint}><title>{escape(bar.label)}</title></rect>"
     short = bar.label if bar.kind in ("outage", "maintenance") else ""
-    return drawn + (_text(x + wide + 3, top + row * bar.row + 11, short) if short else "")
+    if not short:
+        return drawn
+    last = x + wide + 3 + 7 * len(short) > left + width  # no room after it
+    return drawn + _text(x - 3 if last else x + wide + 3, top + row * bar.row + 11, short, "end" if last else "start")
 
 
 def knowledge(marks: Sequence[Mark], first: str, last: str, states: dict[str, tuple[str, str]]) -> str:
@@ -155,7 +158,7 @@ def facts(placed: Sequence[Placed], first_and_last: tuple[str, str], lines: tupl
     """Two lines over one stretch of time: when facts happened, above, and when each was recorded, below."""
     left, width, above, below = 92, 830, 40, 120
     begin, end = ends(placed)
-    out = [_open(left + width + 40, 200)]
+    out = [_open(left + width + 40, 216)]
     for y, word in ((above, lines[0]), (below, lines[1])):
         out.append(f'<line x1="{left}" y1="{y}" x2="{left + width}" y2="{y}" stroke="#666"/>')
         out.append(_text(left - 8, y + 4, word, "end"))
@@ -170,8 +173,8 @@ def facts(placed: Sequence[Placed], first_and_last: tuple[str, str], lines: tupl
         if row is not None:
             taken[row] = z
             out.append(_text(z, below + 20 + 13 * row, number, "middle"))
-    out.append(_text(left, 188, first_and_last[0]))
-    out.append(_text(left + width, 188, first_and_last[1], "end"))
+    out.append(_text(left, 206, first_and_last[0]))
+    out.append(_text(left + width, 206, first_and_last[1], "end"))
     return "".join([*out, "</svg>\n"])
 
 
@@ -182,4 +185,6 @@ def _open(width: int, height: int) -> str:
 
 def _text(x: float, y: float, text: str, anchor: str = "start", title: str = "") -> str:
     told = f"<title>{escape(title)}</title>" if title else ""
-    return f'<text x="{x:.6g}" y="{y}" font-size="11" {FONT} text-anchor="{anchor}">{told}{escape(text)}</text>'
+    halo = 'paint-order="stroke" stroke="#fff" stroke-width="2.5"'  # readable over what it crosses
+    place = f'x="{x:.6g}" y="{y}" font-size="11" {FONT} text-anchor="{anchor}"'
+    return f"<text {place} {halo}>{told}{escape(text)}</text>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -14,13 +15,17 @@ import pytest
 from ledger import Refused, open_ledger
 from ledger.demo import DEMO
 from replays.cli import run
-from replays.dossier import Dossier, gather, pages, write_dossier
+from replays.dossier import Dossier, gather, write_dossier
 from replays.dossier_pages import Block, heading, html, pdf, sentence, table
-from replays.dossier_texts import WORDS
+from replays.dossier_sections import pages
+from replays.verify import verify
+from replays.words.language import languages
+from tests.leftovers import mixed, same
 from tests.replaying import demo_path
 from tests.story import CONTRACT, instant
 
 KNOWN = instant(DEMO["known_at"])
+EN, FR = languages("Europe/Paris")
 NAMES = ["manifest.json", "bundle.zip", "dossier.en.html", "dossier.en.pdf", "dossier.fr.html", "dossier.fr.pdf"]
 
 
@@ -39,7 +44,38 @@ def told() -> Dossier:
 
 
 def words(blocks: list[Block]) -> str:
-    return "\n".join([b.text for b in blocks] + [" | ".join(row) for b in blocks for row in (b.heads, *b.rows)])
+    """What blocks say, every space alike."""
+    said = "\n".join([b.text for b in blocks] + [" | ".join(row) for b in blocks for row in (b.heads, *b.rows)])
+    return said.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+LATER = "2026-10-02T00:00:00Z"
+DISPUTES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("D-2", "maintenance", {"maintenances": "M-03,M-05,M-08"}),
+    ("D-3", "backup_nights", {"first": "2026-02", "last": "2026-02"}),
+    ("D-4", "restore_decision", {"restores": "R-2,R-3"}),
+    ("D-5", "support_response", {"start": "2025-10-01"}),
+    ("D-6", "anomaly", {}),
+    ("D-7", "availability", {"month": "2026-05"}),
+)
+
+
+@pytest.fixture(scope="module")
+def all_told(disputed: Any) -> dict[str, Dossier]:
+    return {name: gather(disputed, "C-2041", name, instant(LATER)) for name, _, _ in DISPUTES}
+
+
+@pytest.fixture(scope="module")
+def disputed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The demo's ledger with a dispute over each kind of question."""
+    path = tmp_path_factory.mktemp("disputed") / "demo.db"
+    shutil.copy(demo_path(), path)
+    with open_ledger(str(path), clock=lambda: instant("2026-10-01T12:00:00Z"), recorded_by="t") as book:
+        for name, question, params in DISPUTES:
+            told = {"dispute": name, "question": question, "params": params, "reason": "not as promised", "by": "customer"}
+            book.record([{"specversion": "1.0", "id": name, "source": "t", "type": "dispute_opened",
+                          "subject": "contract:C-2041", "data": told}])  # fmt: skip
+        yield book
 
 
 def test_the_zip_holds_both_languages_both_forms_and_the_bundle(made: Path) -> None:
@@ -73,26 +109,61 @@ def test_the_bundle_inside_verifies_and_holds_each_receipt(made: Path, tmp_path:
     assert leaf in page
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_the_page_tells_verdict_steps_clauses_levers_and_facts(told: Dossier, language: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "pieces"),
+    [
+        (EN, ("Friday 20 March 2026 at 11:30 (UTC+1)", "99.4487%", "−480 s (8 min)", "outage O-06 did not count", "broken")),
+        (FR, ("vendredi 20 mars 2026 à 11 h 30 (UTC+1)", "99,4487 %", "−480 s (8 min)", "l’indisponibilité O-06 ne compte pas", "manqué")),
+    ],
+    ids=["en", "fr"],
+)  # fmt: skip
+def test_the_page_tells_verdict_steps_clauses_levers_and_facts(told: Dossier, language: Any, pieces: tuple[str, ...]) -> None:
     blocks = pages(told, language)
     said = words(blocks)
-    for piece in ("2026-03-20T10:30:00Z", "99.4487", "-480", "outage O-06 did not count", "1613", "1762", "D-1"):
+    for piece in (*pieces, "1613", "1762", "D-1"):
         assert piece in said, piece
-    assert sum(b.kind == "picture" for b in blocks) == 3
-    assert ("broken" if language == "en" else "manqué") in said
+    assert sum(b.kind == "picture" for b in blocks) == 4  # the month, its nights, what was learnt, the facts
 
 
-def test_in_french_figures_and_parties_have_french_names(told: Dossier) -> None:
-    said = words(pages(told, "fr"))
-    assert "verdict | tenu | manqué | manqué" in said
-    assert "TI, en secondes | 3600 | 5160 | 5160" in said
+def test_in_french_figures_parties_and_facts_are_french(told: Dossier) -> None:
+    said = words(pages(told, FR))
+    assert "verdict rendu | tenu | manqué | manqué" in said
+    assert "TI | 3 600 s (1 h) | 5 160 s (1 h 26 min) | 5 160 s (1 h 26 min)" in said
+    assert "statut | définitif | définitif | définitif" in said
     assert "Par | client" in said
+    assert "L’indisponibilité O-06 a pris fin le mardi 17 février 2026 à 15 h 05 (UTC+1)." in said
+    assert "« the access log of the front servers shows the first answered request at 15:31, not 15:05 »" in said
+    assert "au moins 99,5 % des heures de la période de référence type (PRT) d’un mois" in said
 
 
-def test_every_word_is_there_in_both_languages() -> None:
-    assert len({name for name, _, _ in WORDS}) == len(WORDS)
-    assert all(english.strip() and french.strip() for _, english, french in WORDS)
+def test_no_english_is_left_on_a_french_page(told: Dossier, all_told: dict[str, Dossier]) -> None:
+    """Of each kind of question: what both pages say alike is an id, a number or a code, and no French text is mixed."""
+    for name, each in {"D-1": told, **all_told}.items():
+        english, french = (html(lang.code, lang.code, pages(each, lang)).decode() for lang in (EN, FR))
+        assert (same(english, french), mixed(french)) == ([], []), name
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["D-2", "D-3", "D-5"])
+def test_a_dossier_of_any_question_verifies_with_its_pdf_and_is_the_same_bytes_again(disputed: Any, name: str, tmp_path: Path) -> None:
+    made = [tmp_path / "one.zip", tmp_path / "two.zip"]
+    for out in made:
+        write_dossier(disputed, "C-2041", name, instant(LATER), out)
+    assert made[0].read_bytes() == made[1].read_bytes()
+    assert verify(str(made[0])).holds
+
+
+def test_months_and_nights_are_drawn_of_what_is_in_dispute(all_told: dict[str, Dossier]) -> None:
+    drawn = {name: each.pictures for name, each in all_told.items()}
+    assert [each.month for each in drawn["D-2"].months] == ["2026-01", "2026-04"]  # those found broken
+    assert drawn["D-3"].nights["missed"] == ["2026-02-07"]
+    assert drawn["D-4"].nights["missed"] == ["2026-02-07"]  # the month of the state that could not be restored
+    assert (drawn["D-6"].months, drawn["D-6"].nights) == ((), {})
+
+
+def test_the_line_of_knowledge_has_the_verdict_after_each_step(told: Dossier) -> None:
+    assert told.turns == ("broken",)
+    assert told.answers["at_first"].result["breach"] is False
 
 
 def test_the_steps_told_account_for_the_difference(told: Dossier) -> None:
@@ -101,9 +172,10 @@ def test_the_steps_told_account_for_the_difference(told: Dossier) -> None:
 
 
 def test_the_facts_come_in_the_order_of_positions_each_with_its_receipt(told: Dossier) -> None:
-    positions = [int(row[0]) for row in told.facts]
+    positions = [fact.position for fact in told.facts]
     assert positions == sorted(set(positions))
-    assert all(len(row[-1]) == 64 for row in told.facts)
+    assert all(len(fact.leaf_hash) == 64 for fact in told.facts)
+    assert [fact.position for fact in told.facts if fact.happened_at is None] == [2, 3, 1028]  # terms, calendar, contract
 
 
 def test_a_decided_reading_has_a_column_of_its_own_and_alters_no_other(book: Any, tell: Any) -> None:
@@ -117,9 +189,10 @@ def test_a_decided_reading_has_a_column_of_its_own_and_alters_no_other(book: Any
     tell("2026-05-03T08:00:00Z", "dispute_decided", {"dispute": "D", "decision": "each counts", "by": "expert",
          "reading": {"overlap": "sum"}})  # fmt: skip
     found = gather(book, "C1", "D", instant("2026-05-04T00:00:00Z"))
-    said = words(pages(found, "en"))
+    said = words(pages(found, EN))
     assert "verdict | kept | kept | kept | broken" in said
-    assert "overlap=sum: each outage counts whole" in said  # the clause at stake, with its other reading
+    assert "each outage counts whole (overlap=sum)" in said  # the clause at stake, with its other reading
+    assert "chaque indisponibilité compte en entier (overlap=sum)" in words(pages(found, FR))
     assert "it alters no entry" in said
 
 
@@ -127,7 +200,8 @@ def test_a_question_without_a_month_has_no_month_pictures(book: Any, tell: Any, 
     tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
     tell("2026-04-03T08:00:00Z", "dispute_opened", {"dispute": "D", "question": "maintenance", "reason": "short notice"})
     told = write_dossier(book, "C1", "D", instant("2026-05-04T00:00:00Z"), tmp_path / "d.zip", with_pdf=False)
-    assert not any(b.kind == "picture" for b in pages(told, "en"))
+    assert told.pictures.months == ()
+    assert "The month" not in words(pages(told, EN))
     with ZipFile(tmp_path / "d.zip") as archive:
         assert [n for n in archive.namelist() if n.endswith("html")] == ["dossier.en.html", "dossier.fr.html"]
 
@@ -144,7 +218,7 @@ def test_without_the_extra_the_pdf_is_refused_and_html_is_not(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "typst", None)
     blocks = [heading("a", 1)]
     with pytest.raises(Refused) as refused:
-        pdf("en", "t", blocks)
+        pdf("en", "t", "page {now} of {all}", blocks)
     assert refused.value.code == "missing_extra"
     assert b"<h1>a</h1>" in html("en", "t", blocks)
 
@@ -156,4 +230,4 @@ NASTY = ['</td><script>alert(1)</script>', '#set page(width: 1cm)', '"quoted" \\
 def test_words_of_the_ledger_are_text_in_both_forms(said: str) -> None:
     blocks = [heading(said), sentence(said), table(("a", said), [(said, said)])]
     assert b"<script>" not in html("en", "t", blocks)
-    assert pdf("en", said, blocks).startswith(b"%PDF")
+    assert pdf("en", said, "page {now} of {all}", blocks).startswith(b"%PDF")

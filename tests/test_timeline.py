@@ -51,7 +51,7 @@ def test_the_line_changes_colour_where_the_verdict_turned() -> None:
 def test_a_missing_night_is_crossed_and_the_others_are_not() -> None:
     drawn = timeline.nights({"fulfilled": ["2026-02-06"], "missed": ["2026-02-07"], "pending": []}, [("missed", "missing")])
     assert len(parts(drawn, "path")) == 1
-    assert titled(drawn, "2026-02-07")["x"] == 84 + 26 * 6 + 1
+    assert titled(drawn, "2026-02-07")["x"] == 100 + 26 * 6 + 1
 
 
 def test_words_of_the_ledger_are_never_markup() -> None:
@@ -71,3 +71,28 @@ def test_an_exclusion_lies_over_the_lower_half_of_what_it_excludes() -> None:
     assert drawn.index("<title>O1") < drawn.index("<title>X1")
     assert outage["y"] < excluded["y"]
     assert outage["y"] + outage["height"] == excluded["y"] + excluded["height"]
+
+
+def test_days_and_hours_are_written_as_the_reader_wants_them() -> None:
+    drawn = timeline.month(["lun. 2"], [Bar(0, 0, 9, "prt")], [], "{} h")
+    assert [e.text for e in parts(drawn, "text")][:2] == ["0 h", "3 h"]
+    calendar = timeline.nights({"missed": ["2026-02-07"]}, [], {"2026-02-07": "7 février", "2026-02": "février"}.__getitem__)
+    assert "février" in [e.text for e in parts(calendar, "text")]
+    assert titled(calendar, "7 février")["width"] == 24
+
+
+def test_a_fact_joins_when_it_happened_to_when_it_was_recorded() -> None:
+    drawn = timeline.facts([("10", 0, 0), ("11", 0, 100_000), ("12", 50_000, 50_010)], ("a", "b"), ("happened", "recorded"))
+    joins = [e.attrib for e in parts(drawn, "line") if e.attrib["stroke"] != "#666"]
+    assert [(float(e["x1"]), float(e["x2"]), e["stroke"]) for e in joins] == [
+        (92.0, 92.0, "#2f5f99"),
+        (507.0, 507.08, "#2f5f99"),
+        (92.0, 922.0, "#c43c39"),  # learnt a day later or more
+    ]
+    assert [e.text for e in parts(drawn, "text")][2:5] == ["10", "12", "11"]
+
+
+def test_a_name_without_room_at_its_right_stands_at_its_left() -> None:
+    drawn = timeline.month(["d"], [Bar(0, 80_000, 86_000, "outage", "O-123")], [])
+    (name,) = (e for e in parts(drawn, "text") if e.text == "O-123")
+    assert name.attrib["text-anchor"] == "end"

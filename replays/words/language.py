@@ -19,9 +19,10 @@ from replays.words import moments, tables
 from replays.words.tables import FIRM, NARROW
 
 NOTHING = "–"
+NUMBER = "#"  # in place of a field's name: a text of digits is a number here, not an id or a version
 PLAIN = {"positions", "position", "because", "entries", "target", "size", "year", "format"}  # numbers that are names
 UNITS = ("seconds", "bytes", "minutes", "percent")
-UNIT_OF = {"excluded_by_ground": "seconds", "ti_seconds_if_all_contested_is_lost": "seconds"}
+UNIT_OF = {"excluded_by_ground": "seconds"}
 CAPITALS = {"td", "ti", "prt", "id"}
 HIDDEN = ("content", "lists")  # of a fact: a whole booklet, a whole calendar; the bundle holds them
 _SWITCHES = {switch.name for switch in SWITCHES}
@@ -51,12 +52,12 @@ class Language(Struct, frozen=True):
     # --- names ---
 
     def label(self, name: str) -> str:
-        """The name of a field; an id as it is."""
+        """The name of a field; a day in words; an id as it is."""
+        if not self.known(name):
+            return moments.said(self.code, self.zone, name) or name
         if self.code == "fr":
             known = tables.fields().get(name) or tables.words().get(name)
-            return known or (tables.switches()[name]["about"] if name in _SWITCHES else name)
-        if name not in tables.fields() and name not in tables.words() and name not in _SWITCHES:
-            return name
+            return known or tables.switches()[name]["about"]
         parts = name.split("_")
         parts = parts[:-1] if len(parts) > 1 and parts[-1] in UNITS else parts
         return " ".join(part.upper() if part in CAPITALS else part for part in parts)
@@ -76,6 +77,12 @@ class Language(Struct, frozen=True):
         """Whether this is a name the tables have, not an id."""
         return name in tables.fields() or name in tables.words() or name in _SWITCHES
 
+    def figure(self, path: str, value: Any) -> str:
+        """The value of a figure by its path: its name says what it is, or what it stands under."""
+        parts = re.split(r"[.\]]", path)
+        unit = next((u for part in reversed(parts) if (u := unit_of(part))), "")
+        return self.value(parts[-1], value, unit)
+
     # --- values ---
 
     def value(self, name: str, value: Any, unit: str = "") -> str:
@@ -84,7 +91,7 @@ class Language(Struct, frozen=True):
             return NOTHING
         if isinstance(value, bool):
             return self.choose(("yes", "oui") if value else ("no", "non"))
-        unit = UNIT_OF.get(name) or next((u for u in UNITS if name == u or name.endswith(f"_{u}")), unit)
+        unit = unit_of(name) or unit
         if isinstance(value, int):
             return str(value) if name in PLAIN else self.amount(value, unit)
         if isinstance(value, Mapping):
@@ -107,8 +114,8 @@ class Language(Struct, frozen=True):
         shown = moments.said(self.code, self.zone, text)
         if shown is not None:
             return shown
-        if re.fullmatch(r"-?\d+(\.\d+)?", text):
-            number = moments.decimal(self.code, text) if "." in text or len(text) < 16 else text
+        if (unit == "percent" or name == NUMBER) and re.fullmatch(r"-?\d+(\.\d+)?", text):
+            number = moments.decimal(self.code, text)
             return f"{number}{self.choose(('', NARROW))}%" if unit == "percent" else number
         if name in _SWITCHES and text in switch_named(name).values:
             return self.meaning(name, text)
@@ -124,15 +131,20 @@ class Language(Struct, frozen=True):
         for pattern, french in tables.notes():
             found = pattern.fullmatch(text)
             if found:
-                groups = [self._group(group) for group in found.groups()]
-                return french.format("", *groups) if self.code == "fr" else self._english(text, found, groups)
+                named = set(pattern.groupindex.values())
+                groups = [g if n in named else self._group(g) for n, g in enumerate(found.groups(), 1)]
+                if self.code == "en":
+                    return self._english(text, found, groups)
+                first, last = found.groups()[:1], found.groups()[-1:]
+                many = int(first[0]) > 1 if first and first[0].isdigit() else ", " in "".join(last)
+                return re.sub(r"\((s|x)\)", r"\1" if many else "", french.format("", *groups))
         return None
 
     def _group(self, text: str) -> str:
         parts = text.split(", ")
         if len(parts) > 1 and all(moments.said(self.code, self.zone, part) for part in parts):
             return ", ".join(self.value("", part) for part in parts)
-        shown = self.value("", text)
+        shown = self.value(NUMBER, text)
         return text if shown.startswith(("«", "“")) else shown
 
     def _english(self, text: str, found: re.Match[str], groups: Sequence[str]) -> str:
@@ -153,7 +165,8 @@ class Language(Struct, frozen=True):
         return (", " if plain else self.semicolon).join(self.value(name, v, unit) for v in values)
 
     def _span(self, pair: Sequence[str]) -> str:
-        return moments.between(self.code, *(self.value("", part) for part in pair))
+        short = moments.within_a_day(self.code, self.zone, *pair)
+        return short or moments.between(self.code, *(self.value("", part) for part in pair))
 
     def _table(self, name: str, table: Mapping[str, Any], unit: str) -> str:
         if set(table) == {"switch", "value"}:
@@ -192,6 +205,13 @@ class Language(Struct, frozen=True):
             return said
         told = self.semicolon.join(f"{self.label(k)}{self.colon}{self.value(k, v)}" for k, v in rest.items())
         return f"{said} {told[0].upper()}{told[1:]}."
+
+
+def unit_of(name: str) -> str:
+    """The unit a name tells (`ti_seconds`, `td_percent_low`), empty where it tells none."""
+    if name in UNIT_OF:
+        return UNIT_OF[name]
+    return next((unit for unit in UNITS if unit in name.split("_")), "")
 
 
 def _is_span(value: Any) -> bool:

@@ -39,11 +39,25 @@ def instant(language: str, zone: str, written: str) -> str:
     """`mardi 17 février 2026 à 15 h 31 (UTC+1)`, `Tuesday 17 February 2026 at 15:31 (UTC+1)`."""
     local = local_moment(zone, seconds_of(written))
     shown = f"{DAYS[language][local.weekday()]} {day(language, local.date())}"
+    return f"{shown} {'à' if language == 'fr' else 'at'} {_clock(language, local)} ({_offset(local)})"
+
+
+def within_a_day(language: str, zone: str, first: str, last: str) -> str | None:
+    """`lundi 6 octobre 2025 de 9 h 10 à 11 h 40 (UTC+2)`; None for a span of two days or two offsets."""
+    begin, end = (local_moment(zone, seconds_of(written)) for written in (first, last))
+    if begin.date() != end.date() or begin.utcoffset() != end.utcoffset():
+        return None
+    shown = f"{DAYS[language][begin.weekday()]} {day(language, begin.date())}"
+    clocks = [_clock(language, local) for local in (begin, end)]
+    words = ("de", "à") if language == "fr" else ("from", "to")
+    return f"{shown} {words[0]} {clocks[0]} {words[1]} {clocks[1]} ({_offset(begin)})"
+
+
+def _clock(language: str, local: datetime) -> str:
     if language == "fr":
-        after = f"{FIRM}min{FIRM}{local.second:02} s" if local.second else ""
-        return f"{shown} à {local.hour}{FIRM}h{FIRM}{local.minute:02}{after} ({_offset(local)})"
-    after = f":{local.second:02}" if local.second else ""
-    return f"{shown} at {local.hour:02}:{local.minute:02}{after} ({_offset(local)})"
+        after = f"{FIRM}min{FIRM}{local.second:02}{FIRM}s" if local.second else ""
+        return f"{local.hour}{FIRM}h{FIRM}{local.minute:02}{after}"
+    return f"{local.hour:02}:{local.minute:02}" + (f":{local.second:02}" if local.second else "")
 
 
 def _offset(local: datetime) -> str:
@@ -79,8 +93,11 @@ def week(language: str, written: str) -> str:
 def said(language: str, zone: str, text: str) -> str | None:
     """A moment, or two parted by a slash, in words; None for anything else."""
     if "/" in text:
-        parts = [said(language, zone, part) for part in text.split("/", 1)]
-        return between(language, parts[0], parts[1]) if parts[0] and parts[1] else None
+        first, last = (said(language, zone, part) for part in text.split("/", 1))
+        if first is None or last is None:
+            return None
+        months = language == "fr" and re.fullmatch(MONTH, text.split("/")[0])
+        return f"{_of(first)} à {last}" if months else between(language, first, last)
     for pattern, show in _SHOWN:
         if re.fullmatch(pattern, text):
             try:
@@ -96,6 +113,10 @@ _SHOWN: tuple[tuple[str, Callable[[str, str, str], str]], ...] = (
     (WEEK, lambda language, _, text: week(language, text)),
     (MONTH, lambda language, _, text: month(language, text)),
 )
+
+
+def _of(month: str) -> str:
+    return f"d’{month}" if month[0] in "ao" else f"de {month}"
 
 
 def between(language: str, first: str, last: str) -> str:
