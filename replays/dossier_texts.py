@@ -54,7 +54,6 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("at_opening", "As known at the opening", "Connu à l’ouverture"), ("now", "As known now", "Connu à ce jour"),
     ("as_decided", "Under the decided reading", "Selon la lecture décidée"), ("verdict", "verdict", "verdict rendu"),
     ("kept", "kept", "tenu"), ("broken", "broken", "manqué"), ("not_judged", "nothing to judge", "rien à juger"),
-    ("contested", "contested", "contesté"),
     ("only_differing", "Only the figures that differ are shown; the answers in bundle.zip hold all {count}.",
      "Seules les données qui diffèrent sont montrées ; les réponses de bundle.zip les contiennent toutes ({count})."),
     ("learnt", "What was known when", "Ce qui était connu, et quand"),

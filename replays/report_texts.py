@@ -44,9 +44,6 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("breach", "Promise", "Engagement"),
     ("status", "Status", "État"),
     ("because", "Entries (positions)", "Écritures (positions)"),
-    ("final", "final", "définitif"),
-    ("provisional", "provisional", "provisoire"),
-    ("not_applicable", "not applicable", "sans objet"),
     ("formula", "Computed", "Calcul"),
     ("breach_if", "Broken if", "Manquement si"),
     ("no_stop", "No stop is recorded in this month.", "Aucune interruption n’est enregistrée pour ce mois."),
@@ -132,8 +129,6 @@ WORDS: tuple[tuple[str, str, str], ...] = (
      "Ce qu’aucune vérification ne peut montrer : qu’un fait a été enregistré fidèlement, ou enregistré tout court ; "
      "que les écritures réduites à leur empreinte ne concernent pas ce contrat ; et, sans tête détenue auparavant, "
      "témoin ou horodatage, que le teneur du registre n’a pas écrit deux histoires."),
-    ("yes", "yes", "oui"),
-    ("no", "no", "non"),
     ("kept", "kept", "tenu"),
     ("broken", "BROKEN", "MANQUÉ"),
     ("undecided", "not decided", "non tranché"),

@@ -24,7 +24,7 @@ ALLOWED = tuple(
 )
 # words spelt alike in both languages
 ALIKE = {"Obligation", "Clause", "clause", "TI", "TD", "PRT", "production", "maintenance", "Maintenance (article 5)",
-         "Position", "exclusions", "Exclusions", "qualification", "A-1 – qualification"}  # fmt: skip
+         "Position", "Open", "exclusions", "Exclusions", "qualification", "A-1 – qualification"}  # fmt: skip
 ENGLISH = re.compile(
     r"\b(the|of|and|is|was|were|not|by|from|to|with|which|when|until|for|has|have|had|known|learnt|owed|yes|entry|"
     r"broken|kept|between|its|this|that|what|under|month|night|backups?|outage|breach)\b", re.IGNORECASE

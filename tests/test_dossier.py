@@ -62,7 +62,7 @@ DISPUTES: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 @pytest.fixture(scope="module")
 def all_told(disputed: Any) -> dict[str, Dossier]:
-    return {name: gather(disputed, "C-2041", name, instant(LATER)) for name, _, _ in DISPUTES}
+    return {name: gather(disputed, "C-2041", name, instant(LATER)) for name, _, _ in DISPUTES if name != "D-7"}
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +144,16 @@ def test_no_english_is_left_on_a_french_page(told: Dossier, all_told: dict[str, 
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["D-2", "D-3", "D-5"])
+@pytest.mark.parametrize("name", ["D-3", "D-5", "D-7"])
 def test_a_dossier_of_any_question_verifies_with_its_pdf_and_is_the_same_bytes_again(disputed: Any, name: str, tmp_path: Path) -> None:
     made = [tmp_path / "one.zip", tmp_path / "two.zip"]
     for out in made:
         write_dossier(disputed, "C-2041", name, instant(LATER), out)
     assert made[0].read_bytes() == made[1].read_bytes()
     assert verify(str(made[0])).holds
+    with ZipFile(made[0]) as archive:
+        english, french = (archive.read(f"dossier.{code}.html").decode() for code in ("en", "fr"))
+    assert (same(english, french), mixed(french)) == ([], [])
 
 
 def test_months_and_nights_are_drawn_of_what_is_in_dispute(all_told: dict[str, Dossier]) -> None:

@@ -70,5 +70,6 @@ def test_a_moment_of_knowledge_within_a_second_is_given_whole(tmp_path: Path) ->
 def test_every_word_of_the_report_is_used_on_its_page(made: Pages) -> None:
     unused = {"undecided", "nothing", "no_breach", "no_stop", "all_known", "contested"}  # where there is nothing to tell
     for code, words in LANGUAGES.items():
-        absent = {name for name, word in words.items() if word.split("{")[0].strip() not in "\n".join(texts(made[code]))}
+        page = "\n".join(texts(made[code]))
+        absent = {name for name, word in words.items() if word.split("{")[0].strip() not in page}
         assert absent <= unused, code

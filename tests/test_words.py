@@ -113,10 +113,9 @@ def unsaid(history: Any, answered: Any) -> set[tuple[str, str]]:
         if value is None:
             if not (FR.known(name) or name in said or moments.said("fr", "Europe/Paris", name) or _data(name, said)):
                 found.add((name, "as a name"))
-        elif isinstance(value, str) and value not in said | VALUES and _english(value):
-            if FR.word(name, value) is None and FR.note(value) is None:
-                found.add((name, value))
-    return found
+        elif isinstance(value, str) and _english(value) and not (FR.word(name, value) or FR.note(value)):
+            found.add((name, value))
+    return {(name, value) for name, value in found if value not in said | VALUES}
 
 
 def _english(value: str) -> bool:
