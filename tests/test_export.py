@@ -176,7 +176,7 @@ def test_the_report_reads_in_both_languages_and_stands_alone(files: dict[str, by
     english, french = (files[f"report/report.{language}.html"].decode() for language in ("en", "fr"))
     rate = json.loads(files["answers/02-availability.json"])["result"]["td_percent"]
     assert f"{rate} %" in english
-    assert f"{rate.replace('.', ',')}\u00a0%" in french
+    assert f"{rate.replace('.', ',')}\u202f%" in french
     assert "BROKEN" in english
     assert "MANQUÉ" in french
     assert "Manquements constatés" in french
