@@ -65,10 +65,11 @@ def _brief(page: Page) -> list[Block]:
     now, first = told.answers["now"], next(iter(told.answers.values()))
     lines = [t["brief_matter"].format(question=_question(page))]
     for name, answer in (("brief_now", now), ("brief_first", first)):
-        found = t[verdict(answer.question, answer.result)]
-        lines.append(t[name].format(known_at=page.lang.value("known_at", answer.known_at), verdict=found))
-    outcome = t[f"every_{told.sensitivity.outcome}"]
-    lines.append(t["brief_outcome"].format(count=told.sensitivity.readings_tried, outcome=outcome))
+        known_at = page.lang.value("known_at", answer.known_at)
+        lines.append(t[name].format(known_at=known_at, verdict=t[verdict(answer.question, answer.result)]))
+    found = told.sensitivity
+    count = page.lang.amount(found.readings, "")
+    lines.append(t[f"brief_{found.coverage}"].format(count=count, outcome=t[f"every_{found.outcome}"]))
     return [heading(t["brief"]), *map(sentence, lines)]
 
 
