@@ -58,7 +58,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("at_opening", "As known at the opening", "Connu à l’ouverture"), ("now", "As known now", "Connu à ce jour"),
     ("as_decided", "Under the decided reading", "Selon la lecture décidée"), ("verdict", "verdict", "verdict rendu"),
     ("kept", "kept", "tenu"), ("broken", "broken", "manqué"), ("not_judged", "nothing to judge", "rien à juger"),
-    ("only_differing", "Only the figures that differ are shown, of {count}; the entries in bundle.zip give the others again.",
+    ("only_differing",
+     "Only the figures that differ are shown, of {count}; the entries in bundle.zip give the others again.",
      "Seules les données qui diffèrent sont montrées, sur {count} ; les écritures de bundle.zip redonnent les autres."),
     ("learnt", "What was known when", "Ce qui était connu, et quand"),
     ("learnt_note", "From {first} to {last}, each entry that moved the answer, in the order it was learnt. "
