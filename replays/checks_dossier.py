@@ -1,4 +1,4 @@
-"""The checks of a dispute's dossier: its container, its manifest, each file, and the bundle inside it."""
+"""The checks of a dispute's dossier: its container, its manifest, each file, its receipts, and the bundle inside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ledger.checkpoint import Checkpoint, parse_checkpoint
 from ledger.errors import Refused
+from ledger.merkle import HASH_BYTES, verify_inclusion
+from ledger.proofs import MAX_RECEIPT_BYTES, parse_receipt
+from ledger.tiles import WIDTH, Tile, width_in
 from replays.bundle import MANIFEST, Bundle
 from replays.checks import Checks
 from replays.checks_bundle import check_bundle
@@ -16,7 +20,7 @@ from replays.checks_heads import Trust
 
 FORMAT = "service-ledger-dossier/1"
 EVIDENCE = "bundle.zip"
-_NAME = re.compile(r"manifest\.json|bundle\.zip|dossier\.(en|fr)\.(html|pdf)")
+_NAME = re.compile(r"manifest\.json|bundle\.zip|dossier\.(en|fr)\.(html|pdf)|receipts/([1-9][0-9]{0,18})\.proof")
 _FIELDS = {"format", "dispute", "contract", "known_at", "position", "files"}
 
 
@@ -89,3 +93,25 @@ def _evidence(dossier: Bundle, trust: Trust, max_bytes: int, checks: Checks) -> 
             inside.add("container", "ok", f"{len(bundle.members)} files of the bundle inside, {bundle.size} bytes")
             check_bundle(bundle, trust, inside)
             checks.found += inside.found
+            receipts = [name for name in dossier.members if name.startswith("receipts/")]
+            if receipts:
+                checks.add("dossier receipts", "ok", _receipts(dossier, receipts, bundle))
+
+
+def _receipts(dossier: Bundle, names: list[str], bundle: Bundle) -> str:
+    """Each receipt proves, under the bundle's own head, the leaf that the bundle's tiles hold at its position."""
+    checkpoint = bundle.read("log/checkpoint")
+    head = parse_checkpoint(checkpoint)
+    for name in names:
+        position = int(name.removeprefix("receipts/").removesuffix(".proof"))
+        receipt = parse_receipt(dossier.read(name, MAX_RECEIPT_BYTES))
+        if receipt.index != position - 1 or receipt.checkpoint != checkpoint or position > head.size:
+            raise Refused("bad_proof", f"{name} is of another entry, or under another head than the bundle's")
+        verify_inclusion(receipt.index, head.size, _leaf(bundle, head, receipt.index), receipt.path, head.root)
+    return f"{len(names)} receipts, each for its entry under the bundle's head"
+
+
+def _leaf(bundle: Bundle, head: Checkpoint, index: int) -> bytes:
+    number, at = divmod(index, WIDTH)
+    tile = Tile(0, number, width_in(head.size, 0, number))
+    return bundle.read(f"log/{tile.path}")[at * HASH_BYTES : (at + 1) * HASH_BYTES]

@@ -20,7 +20,9 @@ import msgspec
 from ledger.book import Ledger
 from ledger.codec import payload_of, topic_of
 from ledger.errors import Refused
+from ledger.heads import receipt
 from ledger.history import History
+from ledger.notes import SignerKey
 from ledger.spans import moment, seconds
 from ledger.tree import node_of
 from ledger.workdays import Calendar, add_months, iso_week
@@ -182,11 +184,21 @@ def _facts(
 
 
 def write_dossier(
-    book: Ledger, contract: str, name: str, known_at: datetime, out: Path, with_pdf: bool = True
+    book: Ledger,
+    contract: str,
+    name: str,
+    known_at: datetime,
+    out: Path,
+    *,
+    with_pdf: bool = True,
+    checkpoint: bytes | None = None,
+    key: SignerKey | None = None,
 ) -> Dossier:
     """Writes the dossier of a dispute to `out`, whole or not at all; the same arguments give the same bytes.
 
-    Raises `Refused`: as `gather`; `missing_extra` without the reports extra, unless `with_pdf` is false.
+    Under a signed `checkpoint` of this ledger it holds a receipt (a C2SP tlog-proof) for each entry relied on;
+    `key`, which must have signed it, signs the bundle's manifest too. Raises `Refused`: as `gather`;
+    `head_conflict`; `missing_extra` without the reports extra, unless `with_pdf` is false.
     """
     told = gather(book, contract, name, known_at)
     files: dict[str, bytes] = {}
@@ -197,19 +209,22 @@ def write_dossier(
         files[f"dossier.{language.code}.html"] = html(language.code, title, blocks)
         if with_pdf:
             files[f"dossier.{language.code}.pdf"] = pdf(language.code, title, words["page"], blocks)
-    files["bundle.zip"] = _evidence(book, told, out)
+    files["bundle.zip"] = _evidence(book, told, out, checkpoint, key)
+    if checkpoint is not None:
+        for fact in told.facts:
+            files[f"receipts/{fact.position}.proof"] = receipt(book.store, fact.position, checkpoint)
     files[MANIFEST] = _manifest(told, files)
     part = out.with_name(f"{out.name}.part")
     try:
         with part.open("wb") as file:
-            _zip(file, files)
+            write_zip(file, files)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
     return told
 
 
-def _zip(out: BinaryIO, files: Mapping[str, bytes]) -> None:
+def write_zip(out: BinaryIO, files: Mapping[str, bytes]) -> None:
     """Stored as they are, the manifest first, nothing in the headers but names and sizes: as a bundle is."""
     with ZipFile(out, "w", ZIP_STORED) as archive:
         for path in sorted(files, key=lambda name: (name != MANIFEST, name)):
@@ -218,13 +233,16 @@ def _zip(out: BinaryIO, files: Mapping[str, bytes]) -> None:
             archive.writestr(member, files[path])
 
 
-def _evidence(book: Ledger, told: Dossier, out: Path) -> bytes:
+def _evidence(book: Ledger, told: Dossier, out: Path, checkpoint: bytes | None, key: SignerKey | None) -> bytes:
     """The bundle of the months the dispute is about: those of its period, of the moment it names, of its opening."""
     named = [value[:7] for key, value in told.dispute.params.items() if key in ("at", "on")]
     months = [f"{day:%Y-%m}" for day in told.period] if told.period else named or [told.dispute.opened_at[:7]]
     part = out.with_name(f"{out.name}.bundle.part")
     try:
-        wanted = Wanted(contract=told.contract, first=months[0], last=months[-1], known_at=told.known_at)
+        wanted = Wanted(
+            contract=told.contract, first=months[0], last=months[-1], known_at=told.known_at, checkpoint=checkpoint,
+            key=key,
+        )  # fmt: skip
         export_bundle(book, wanted, part)
         return part.read_bytes()
     finally:

@@ -130,11 +130,13 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("how", "How to verify", "Comment vérifier"),
     ("how_note", "Beside this page lies bundle.zip: the entries themselves, the tree they stand in, and a verifier. "
      "Whoever wants to check it takes it out and runs: service-ledger verify bundle.zip. Each leaf hash above is that "
-     "of an entry in it (RFC 6962, hexadecimal). Reading these pages needs no software.",
+     "of an entry in it (RFC 6962, hexadecimal); where a folder receipts lies beside it, receipts/1762.proof proves "
+     "entry 1762 alone, under a signed head (C2SP tlog-proof). Reading these pages needs no software.",
      "À côté de cette page se trouve bundle.zip : les écritures elles-mêmes, l’arbre où elles figurent et un "
      "vérificateur. Qui veut vérifier l’extrait et lance : service-ledger verify bundle.zip. Chaque empreinte "
-     "ci-dessus est celle d’une écriture qu’il contient (RFC 6962, en hexadécimal). Lire ces pages ne demande aucun "
-     "logiciel."),
+     "ci-dessus est celle d’une écriture qu’il contient (RFC 6962, en hexadécimal) ; si un dossier receipts est à "
+     "côté, receipts/1762.proof prouve à lui seul l’écriture 1762, sous une tête d’arbre signée (C2SP tlog-proof). "
+     "Lire ces pages ne demande aucun logiciel."),
 )  # fmt: skip
 
 LANGUAGES: dict[str, dict[str, str]] = {
