@@ -1,171 +1,228 @@
-"""The file of the SQL views: its tables, made with `sqlite-utils`, and the statements put to it."""
+"""SQL views in a SQLite file: made with `sqlite-utils`, and replaced by rename.
+
+The file keeps a rollback journal, not a -wal, so that it is one file: a new one takes its place by rename, and
+whoever reads the old one reads on in it.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from ledger.errors import Refused
-from ledger.sqlite_schema import Connection
-from projections.view_fold import State, Version
-from projections.view_tables import BY_NAME, TABLES, Key, Unit
+from ledger.headlock import beside, sync_directory, take
+from projections.view_store import LAYOUTS, MIGRATION, VERSION, Building, Tables, absent, check_version, now_view, other
 
-APPLICATION = "service-ledger"  # the name under which the library's `tracking` table knows this projection
 APPLICATION_ID = int.from_bytes(b"SLvw", "big")
-VERSION = 1
-# as `eventsourcing.sqlite.SQLiteTrackingRecorder` makes it with one row per application, its mark included
+LOCK_TIMEOUT_SECONDS = 30.0  # how long a writer of the views waits for a reader or another
+# as `eventsourcing.sqlite.SQLiteTrackingRecorder` makes it with one row per application
 TRACKING = (
     "CREATE TABLE tracking "
-    "(application_name TEXT, notification_id INTEGER, PRIMARY KEY (application_name)) WITHOUT ROWID",
-    "INSERT INTO tracking VALUES ('__migration__', 1)",
-)
-_TRACK = (
-    "INSERT INTO tracking VALUES (?, ?) ON CONFLICT (application_name) DO UPDATE "
-    "SET notification_id = excluded.notification_id WHERE tracking.notification_id < excluded.notification_id "
-    "RETURNING notification_id"
+    "(application_name TEXT, notification_id INTEGER, PRIMARY KEY (application_name)) WITHOUT ROWID"
 )
 
 
-def make(connection: Any) -> None:
-    """Makes the tables, empty, in an empty database."""
-    from sqlite_utils import Database
+class FilePlace:
+    """Views in a file of their own."""
 
-    views = Database(connection)
-    for table in TABLES:
-        key = [column for column, _ in table.key]
-        columns = {"contract": str, **dict(table.key), **dict(table.figures)}
-        made = views.table(table.name)
-        made.create(
-            {**columns, "known_from_position": int, "known_to_position": int},
-            not_null={"contract", *key, "known_from_position"},
-        )
-        made.create_index(["contract", *key, "known_from_position"], unique=True)
-        views.create_view(f"{table.name}_now", f"SELECT * FROM {table.name} WHERE known_to_position IS NULL")
-    views.table("about").create({"name": str, "value": str}, pk="name")
-    views.table("units").create(
-        {"contract": str, "unit": str, "kinds": str, "until": int, "ends_at": int}, pk=("contract", "unit")
-    )
-    views.table("units").create_index(["until"])
-    views.table("told_by").create({"contract": str, "stream": str}, pk=("contract", "stream"))
-    views.table("told_by").create_index(["stream"])
-    for table in TABLES:  # partial, which sqlite-utils does not make: what is current, and only once
-        key_columns = ", ".join(["contract", *(column for column, _ in table.key)])
-        connection.execute(
-            f"CREATE UNIQUE INDEX {table.name}_current ON {table.name} ({key_columns}) WHERE known_to_position IS NULL"
-        )
-    for statement in (*TRACKING, f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION}"):
-        connection.execute(statement)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = str(path)
 
+    def connect(self, *, read_only: bool = False) -> FileTables:
+        connection, version = self._found()
+        try:
+            check_version(self.name, version)
+        except Refused:
+            connection.close()
+            raise
+        return FileTables(self.path, connection)
 
-# --- what it says of itself ---
+    @contextmanager
+    def building(self) -> Iterator[Building]:
+        if self.path.exists():
+            self._found()[0].close()  # refused unless these are views
+        new = beside(self.path, ".new")
+        try:
+            lock = os.open(beside(self.path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise Refused("store_failed", f"{self.path}: cannot be written there: {error.strerror}") from error
+        try:
+            take(lock, f"{self.path} is being built", 0)
+            _remove(new)
+            try:
+                with closing(_created(new)) as tables:
+                    yield _FileBuilding(self, tables)
+            finally:
+                _remove(new)
+        finally:
+            os.close(lock)
 
+    @contextmanager
+    def held(self) -> Iterator[int]:
+        """Keeps writers off the views that stand, if any; the position these had come to. A reader is not disturbed."""
+        if not self.path.exists():
+            yield 0
+            return
+        connection, version = self._found()
+        with closing(FileTables(self.path, connection)) as old, old.writing():
+            yield (old.position() or 0) if version == VERSION else 0
 
-def describe(views: Connection, said: dict[str, str]) -> None:
-    """Writes what the views are of."""
-    views.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", said.items())
-
-
-def about(views: Connection) -> dict[str, str]:
-    """Of which ledger, by which software, from which position on; and the tree's root they were folded up to."""
-    return {"root": "", **dict(views.execute("SELECT name, value FROM about ORDER BY name"))}
-
-
-def since(views: Connection) -> int:
-    """The first position they answer as of."""
-    return int(about(views)["known_from_position"])
-
-
-def position(views: Connection) -> int | None:
-    """The position they were folded up to; None before the first."""
-    found = views.execute("SELECT notification_id FROM tracking WHERE application_name = ?", (APPLICATION,)).fetchone()
-    return None if found is None else int(found[0])
-
-
-def track(views: Connection, position: int, root: str) -> None:
-    """Notes, in the transaction of the rows, the position they were folded up to, which only grows."""
-    if views.execute(_TRACK, (APPLICATION, position)).fetchone() is None:
-        raise Refused("store_failed", f"the views were at position {position} or further already")
-    describe(views, {"root": root})
-
-
-def counts(views: Connection) -> dict[str, int]:
-    """How many rows each table holds, all versions counted."""
-    return {t.name: views.execute(f"SELECT count(*) FROM {t.name}").fetchone()[0] for t in TABLES}
+    def _found(self) -> tuple[sqlite3.Connection, int]:
+        """A connection to views of any version, and which. Raises `Refused` where there are none, or something else."""
+        if not self.path.exists():
+            raise absent(self.name)
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = _opened(self.path, "rw")
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            raise _refused(self.path, error) from error
+        if application != APPLICATION_ID:
+            connection.close()
+            raise other(self.name)
+        return connection, int(version)
 
 
-# --- rows ---
+class FileTables(Tables):
+    """The tables in a file, open."""
 
+    tracking = "tracking"
 
-def load(views: Connection, contract: str) -> State:
-    """The current rows of a contract and what they rest on."""
-    current: dict[Key, Version] = {}
-    for table in TABLES:
-        width = len(table.key)
-        names = [column for column, _ in (*table.key, *table.figures)]
-        columns = ", ".join(f'"{name}"' for name in names)
-        for row in views.execute(
-            f"SELECT known_from_position{',' * bool(names)} {columns} FROM {table.name} "
-            "WHERE contract = ? AND known_to_position IS NULL",
-            (contract,),
-        ):
-            key = (table.name, tuple(row[1 : width + 1]))
-            current[key] = Version(key, tuple(row[width + 1 :]), row[0], None)
-    known = {
-        name: Unit(frozenset(json.loads(kinds)), until, ends_at)
-        for name, kinds, until, ends_at in views.execute(
-            "SELECT unit, kinds, until, ends_at FROM units WHERE contract = ?", (contract,)
-        )
-    }
-    return State(current, known)
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._identity = _identity(path)
 
+    def select(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self._told():
+            return self._connection.execute(statement, parameters).fetchall()
 
-def save(
-    views: Connection,
-    contract: str,
-    ended: Sequence[Version],
-    state: State,
-    told_by: Sequence[str],
-    *,
-    after: int,
-) -> None:
-    """Writes what a fold from position `after` gave: versions that ended, those begun, what they rest on."""
-    closed = [version for version in ended if version.known_from <= after]
-    begun = [version for version in state.current.values() if version.known_from > after]
-    _close(views, contract, closed)
-    _insert(views, contract, [version for version in ended if version.known_from > after] + begun)
-    views.execute("DELETE FROM units WHERE contract = ?", (contract,))
-    views.executemany(
-        "INSERT INTO units VALUES (?, ?, ?, ?, ?)",
-        [(contract, name, json.dumps(sorted(u.kinds)), u.until, u.ends_at) for name, u in state.units.items()],
-    )
-    views.executemany("INSERT OR IGNORE INTO told_by VALUES (?, ?)", [(contract, stream) for stream in told_by])
+    def change(self, statement: str, *parameters: Any) -> int:
+        with self._told():
+            return self._connection.execute(statement, parameters).rowcount
 
-
-def _close(views: Connection, contract: str, versions: Iterable[Version]) -> None:
-    for version in versions:
-        table = BY_NAME[version.key[0]]
-        where = " AND ".join(
-            ["contract = ?", *(f"{column} = ?" for column, _ in table.key), "known_to_position IS NULL"]
-        )
-        found = views.execute(
-            f"UPDATE {table.name} SET known_to_position = ? WHERE {where}",
-            (version.known_to, contract, *version.key[1]),
-        )
-        assert found.rowcount == 1, version
-
-
-def _insert(views: Connection, contract: str, versions: Sequence[Version]) -> None:
-    for table in TABLES:
-        rows = [(contract, *v.key[1], *v.figures, v.known_from, v.known_to) for v in versions if v.key[0] == table.name]
+    def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             marks = ", ".join("?" * len(rows[0]))
-            views.executemany(f"INSERT INTO {table.name} VALUES ({marks})", rows)
+            with self._told():
+                self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        with self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            with self._told():
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def stand(self) -> bool:
+        return _identity(self._path) == self._identity
+
+    def make(self) -> None:
+        """Makes the tables, empty, in an empty file."""
+        from sqlite_utils import Database
+
+        database = Database(self._connection)
+        for layout in LAYOUTS:
+            made = database.table(layout.name)
+            made.create(dict(layout.columns), pk=layout.primary or None, not_null=set(layout.not_null))
+            for index in layout.indexes:
+                if not index.current:
+                    made.create_index(list(index.columns), unique=index.unique)
+                else:  # partial, which sqlite-utils does not make
+                    self._connection.execute(
+                        f"CREATE UNIQUE INDEX {layout.name}_current ON {layout.name} ({', '.join(index.columns)}) "
+                        "WHERE known_to_position IS NULL"
+                    )
+            if not layout.primary:
+                database.create_view(f"{layout.name}_now", now_view(layout.name))
+        self._connection.execute(TRACKING)
+        self._connection.execute("INSERT INTO tracking VALUES (?, ?)", MIGRATION)
+        self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _refused(self._path, error) from error
 
 
-def concerned(views: Connection, streams: Iterable[str], now: int) -> list[str]:
-    """The contracts told by any of these streams, and those of which something may have turned by an instant."""
-    found = [c for (c,) in views.execute("SELECT DISTINCT contract FROM units WHERE until <= ?", (now,))]
-    for stream in sorted(streams):
-        found += [c for (c,) in views.execute("SELECT contract FROM told_by WHERE stream = ?", (stream,))]
-    return found
+class _FileBuilding:
+    """A new file beside the one that stands; nobody reads it before it is on disk and in its place."""
+
+    def __init__(self, place: FilePlace, tables: FileTables) -> None:
+        self.tables = tables
+        self._place = place
+        self._new = beside(place.path, ".new")
+
+    def settle(self) -> None:
+        """Puts on disk what was written without waiting for it."""
+        descriptor = os.open(self._new, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def taking_over(self) -> Iterator[int]:
+        with self._place.held() as folded_upto:
+            with self.tables.writing():
+                yield folded_upto
+            self.settle()
+            self._new.replace(self._place.path)
+        sync_directory(self._place.path.parent)
+
+
+def _created(path: Path) -> FileTables:
+    try:
+        connection = _opened(path, "rwc")
+        connection.execute("PRAGMA synchronous = OFF")  # `settle` puts it on disk
+        tables = FileTables(path, connection)
+        tables.make()
+    except sqlite3.Error as error:
+        raise _refused(path, error) from error
+    return tables
+
+
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None
+    )
+
+
+def _refused(path: Path, error: sqlite3.Error) -> Refused:
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind == sqlite3.SQLITE_NOTADB:
+        return Refused("not_a_ledger", f"{path}: these are no views ({error}); it was left as it is")
+    codes = {sqlite3.SQLITE_BUSY: "locked", sqlite3.SQLITE_READONLY: "read_only", sqlite3.SQLITE_CANTOPEN: "no_file"}
+    return Refused(codes.get(kind, "store_failed"), f"{path}: the views cannot be used: {error}")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def _remove(new: Path) -> None:
+    for left in (new, beside(new, "-journal")):
+        left.unlink(missing_ok=True)

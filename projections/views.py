@@ -1,20 +1,18 @@
 """Answers kept in SQL tables beside the ledger: built whole and swapped in, then followed entry by entry.
 
-Anybody with SQLite or Datasette asks them; `view_tables` says what they hold. The file carries the position it
-was folded up to, in the `eventsourcing` library's own `tracking` table, written in the transaction that writes
-the rows: whatever is killed, the next `follow` goes on exactly there. The library's `ProjectionRunner` is not
-used, because it commits once an event; a batch here is whatever was committed meanwhile. The file keeps a
-rollback journal, not a -wal, so that it is one file: a new one takes its place by rename, and whoever reads the
-old one reads on in it.
+Anybody with SQL asks them; `view_tables` says what they hold, `view_store` how they are kept, `view_file` and
+`view_schema` where. They carry the position they were folded up to, in the `eventsourcing` library's own tracking
+table, written in the transaction that writes the rows: whatever is killed, the next `follow` goes on exactly there.
+The library's `ProjectionRunner` is not used, because it commits once an event; a batch here is whatever was committed
+meanwhile.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
+import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from itertools import chain
+from contextlib import closing
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,78 +21,117 @@ from ledger.book import Ledger, open_ledger
 from ledger.codec import decode_entry
 from ledger.errors import Refused
 from ledger.events import LedgerOpened
-from ledger.headlock import beside, sync_directory, take
 from ledger.spans import Instant, seconds
 from ledger.zones import TZ_VERSION
-from projections import view_file as file
 from projections.view_fold import Clockwork, State, Version, fold
+from projections.view_store import Building, Place, Tables
 
-LOCK_TIMEOUT_SECONDS = 30.0  # how long a writer of the views waits for a reader or another
 BATCH = 5_000  # positions a follower takes in one transaction, at most
 CHUNK = 16  # contracts folded with one opening of the ledger: bounds the decoded entries kept
+AHEAD = 2  # chunks each process may be ahead of the writing: bounds the rows waiting to be written
 Progress = Callable[[int, int], None]  # contracts done, of how many
 Folded = tuple[str, list[Version], State, list[str]]  # contract, versions ended, its state, the streams it is told by
+Chunk = tuple[str, Sequence[str], int, int]  # the ledger, contracts, after position, up to position
 
 
-def default_path(url: str) -> Path:
-    """Where the views of a ledger in a file lie unless told otherwise."""
-    if "://" in url and not url.startswith("sqlite:"):
-        raise Refused("missing_parameter", f"{url}: say with --views in which file its views shall lie")
-    return Path(f"{url.removeprefix('sqlite:///')}.views.db")
+def place_of(url: str, views: str | None = None) -> Place:
+    """Where the views of a ledger stand: in the file or database `views` names, else beside the ledger.
+
+    Beside a file that is a file of its name and `.views.db`; beside a schema of PostgreSQL, one of its name and
+    `_views`. Raises `Refused`: `missing_extra`, `no_file` (no place for views).
+    """
+    where = views or url
+    if _is_postgres(where):
+        return _schema_place(url, views)
+    scheme, separator, rest = where.partition("://")
+    if separator and scheme != "sqlite":
+        raise Refused("no_file", f"{where}: views are a file, sqlite:///path or postgresql://...")
+    path = rest.removeprefix("/") if separator else where
+    from projections.view_file import FilePlace
+
+    return FilePlace(Path(path if views else f"{path}.views.db"))
+
+
+def _schema_place(url: str, views: str | None) -> Place:
+    try:
+        from ledger.postgres_store import DEFAULT_SCHEMA, LedgerServer
+        from projections.view_schema import SchemaPlace
+    except ImportError as error:
+        raise Refused(
+            "missing_extra", f"{views or url}: PostgreSQL needs the extra `service-ledger[postgres]` ({error})"
+        ) from error
+    if views and re.search(r"[?&]schema=[^&]", views):
+        return SchemaPlace(views, LedgerServer(views, True, 1).schema)
+    ledger = LedgerServer(url, True, 1).schema if _is_postgres(url) else DEFAULT_SCHEMA
+    return SchemaPlace(views or url, f"{ledger}_views")
+
+
+def _is_postgres(url: str) -> bool:
+    return url.startswith(("postgresql://", "postgres://"))
 
 
 # --- building ---
 
 
-def build(url: str, path: Path, *, since: int = 1, jobs: int = 1, progress: Progress | None = None) -> dict[str, Any]:
+def build(url: str, place: Place, *, since: int = 1, jobs: int = 1, progress: Progress | None = None) -> dict[str, Any]:
     """Builds the views of a ledger anew beside the old ones, swaps them in, and says what stands.
 
     They answer as of every position from `since` to the ledger's last. `jobs` processes share the contracts.
-    Raises `Refused`: `locked` (another builds them), `bad_position`, `not_a_ledger` (another file lies there).
+    Raises `Refused`: `locked` (another builds them), `bad_position`, `not_a_ledger` (something else lies there),
+    `bad_parameter` (the views of another ledger do).
     """
-    with open_ledger(url, create=False, read_only=True) as book, _builder(path) as new:
+    with open_ledger(url, create=False, read_only=True) as book:
         last = book.position
         if not 1 <= since <= max(last, 1):
             raise Refused("bad_position", f"position {since} is not in the ledger; it holds 1 to {last}")
-        with closing(_created(new)) as views:
-            file.describe(views, _about(book, since))
-            _fill(views, url, book, since, last, jobs, progress)
-        _swap(book, new, path)
-    return status(path, url)
+        with place.building() as building:
+            _refuse_another(book, place)
+            building.tables.describe(_about(book, since))
+            _fill(building.tables, url, book, since, last, jobs, progress)
+            _swap(book, building)
+    return status(place, url)
 
 
-def _fill(
-    views: sqlite3.Connection, url: str, book: Ledger, since: int, last: int, jobs: int, progress: Progress | None
-) -> None:
+def _fill(tables: Tables, url: str, book: Ledger, since: int, last: int, jobs: int, progress: Progress | None) -> None:
+    """Chunk by chunk, each in a transaction: none grows with the ledger, and on a server none holds others up."""
     contracts = book.contracts()
     size = min(CHUNK, max(1, len(contracts) // (4 * jobs)))
-    chunks = [(url, contracts[n : n + size], since - 1, last) for n in range(0, len(contracts), size)]
+    chunks = ((url, contracts[n : n + size], since - 1, last) for n in range(0, len(contracts), size))
     done = 0
-    views.execute("BEGIN")
-    with _workers(jobs) as mapped:
-        for folded in mapped(_fold_chunk, chunks):
+    for folded in _folds(chunks, jobs):
+        with tables.writing():
             for each in folded:
-                file.save(views, *each, after=since - 1)
-            done += len(folded)
-            if progress is not None:
-                progress(done, len(contracts))
-    file.track(views, last, book.root_at(last) if last else "")
-    views.execute("COMMIT")
+                tables.save(*each, after=since - 1)
+        done += len(folded)
+        if progress is not None:
+            progress(done, len(contracts))
+    with tables.writing():
+        tables.track(last, book.root_at(last) if last else "")
 
 
-@contextmanager
-def _workers(jobs: int) -> Iterator[Callable[..., Any]]:
-    """A `map` over processes, or over this one; results come as they are done."""
+def _folds(chunks: Iterator[Chunk], jobs: int) -> Iterator[list[Folded]]:
+    """The chunks folded, by this process or by several, as they are done; few of them wait at a time."""
     if jobs < 2:
-        yield map
+        yield from map(_fold_chunk, chunks)
         return
     import multiprocessing
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
 
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield pool.imap_unordered
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    try:
+        under_way = {pool.submit(_fold_chunk, chunk) for chunk in islice(chunks, AHEAD * jobs)}
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            under_way |= {pool.submit(_fold_chunk, chunk) for chunk in islice(chunks, len(done))}
+            yield from (each.result() for each in done)
+    except BrokenProcessPool as error:
+        raise Refused("store_failed", "a process that folded contracts was killed; the old views stand") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _fold_chunk(chunk: tuple[str, Sequence[str], int, int]) -> list[Folded]:
+def _fold_chunk(chunk: Chunk) -> list[Folded]:
     """Folds some contracts from their beginning; each process opens the ledger by itself."""
     url, contracts, after, upto = chunk
     with open_ledger(url, create=False, read_only=True) as book:
@@ -107,52 +144,29 @@ def _folded(book: Ledger, contract: str, state: State, after: int, upto: int, cl
     return contract, fold(contract, streams, state, after, upto, clockwork), state, list(streams)
 
 
-@contextmanager
-def _builder(path: Path) -> Iterator[Path]:
-    """The file to build in, and the lock that keeps others from it meanwhile; what a killed one left goes."""
-    if path.exists():
-        _connect(path).close()  # refused unless these are views
-    lock = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        take(lock, f"{path} is being built", 0)
-        new = beside(path, ".new")
-        for left in (new, beside(new, "-journal")):
-            left.unlink(missing_ok=True)
-        try:
-            yield new
-        finally:
-            for left in (new, beside(new, "-journal")):
-                left.unlink(missing_ok=True)
-    finally:
-        os.close(lock)
-
-
-def _swap(book: Ledger, new: Path, path: Path) -> None:
-    """Puts the new file in the old one's place, as far on as that was, when nobody is writing to either."""
-    with closing(_connect(new)) as views:
-        while _batch(book, views):
+def _swap(book: Ledger, building: Building) -> None:
+    """Puts the new tables in the old ones' place, as far on as those were, when nobody is writing to either."""
+    tables, clockwork = building.tables, clockwork_of(book)
+    while _batch(book, tables, clockwork):
+        pass
+    building.settle()
+    with building.taking_over() as folded_upto:
+        while (tables.position() or 0) < folded_upto and _fold_batch(book, tables, clockwork):
             pass
-        _sync(views)
-    with _held(path) as folded_upto:
-        with closing(_connect(new)) as views:
-            while (file.position(views) or 0) < folded_upto and _batch(book, views):
-                pass
-        new.replace(path)
-    sync_directory(path.parent)
 
 
 # --- following ---
 
 
-def follow(book: Ledger, path: Path, *, once: bool = False, folded: Callable[[int], None] | None = None) -> None:
+def follow(book: Ledger, place: Place, *, once: bool = False, folded: Callable[[int], None] | None = None) -> None:
     """Takes the views up to the ledger's last position, batch by batch, and (unless `once`) on as entries come.
 
-    `folded` is told each position reached. Several may follow at once: each batch is one's alone. Where the file
-    is replaced by a new building, the new one is followed. Raises `Refused`: `no_file`, `not_a_ledger`,
-    `bad_parameter` (views of another ledger, or of another version of this software), `damaged_ledger` (the ledger
-    does not hold the history they were folded from).
+    `folded` is told each position reached. Several may follow at once: each batch is one's alone. Where new tables
+    take the place of these, the new ones are followed. Raises `Refused`: `no_file`, `not_a_ledger`, `bad_parameter`
+    (views of another ledger, or of another version of this software), `damaged_ledger` (the ledger does not hold the
+    history they were folded from), `read_only`, `locked`, `store_failed`.
     """
-    follower = _Follower(book, path)
+    follower = _Follower(book, place)
     try:
         for position in chain(follower.catch_up(), () if once else _news(book, follower)):
             if folded is not None:
@@ -169,82 +183,68 @@ def _news(book: Ledger, follower: _Follower) -> Iterator[int]:
 
 
 class _Follower:
-    """The views' file, open, and opened again when another has taken its place."""
+    """The tables that stand, open, and opened again when others have taken their place."""
 
-    def __init__(self, book: Ledger, path: Path) -> None:
+    def __init__(self, book: Ledger, place: Place) -> None:
         self._book = book
-        self._path = path
+        self._place = place
         self._clockwork = clockwork_of(book)
-        self._views: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] = (0, 0)
+        self._tables: Tables | None = None
         self.position = 0
 
     def catch_up(self) -> Iterator[int]:
         """Folds what is new in batches; the position after each."""
         while True:
-            found = _batch(self._book, self._open(), self._clockwork, self._is_there)
-            if found is None:  # replaced
+            found = _batch(self._book, self._opened(), self._clockwork)
+            if found is None:
                 self.close()
                 continue
             if found:
                 self.position = found
                 yield found
             else:
-                self.position = file.position(self._open()) or 0
+                self.position = self._opened().position() or 0
                 return
 
     def close(self) -> None:
-        if self._views is not None:
-            self._views.close()
-        self._views = None
+        if self._tables is not None:
+            self._tables.close()
+        self._tables = None
 
-    def _open(self) -> sqlite3.Connection:
-        if self._views is None or not self._is_there():
-            self.close()
-            self._identity = _identity(self._path)
-            self._views = _connect(self._path)
-            _check(self._book, self._views, self._path)
-        return self._views
-
-    def _is_there(self) -> bool:
-        return _identity(self._path) == self._identity
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_dev, found.st_ino
+    def _opened(self) -> Tables:
+        if self._tables is None:
+            tables = self._place.connect()
+            try:
+                _check(self._book, tables, self._place)
+            except BaseException:
+                tables.close()
+                raise
+            self._tables = tables
+        return self._tables
 
 
-def _batch(
-    book: Ledger,
-    views: sqlite3.Connection,
-    clockwork: Clockwork | None = None,
-    is_there: Callable[[], bool] = lambda: True,
-) -> int | None:
-    """Folds one batch in one transaction; the position after it, 0 if there was none, None if the file is gone."""
-    last = book.position
-    if (file.position(views) or 0) >= last and is_there():
+def _batch(book: Ledger, tables: Tables, clockwork: Clockwork) -> int | None:
+    """Folds one batch in one transaction; the position after it, 0 if there was none, None if others stand now."""
+    if (tables.position() or 0) >= book.position and tables.stand():
         return 0
-    clockwork = clockwork or clockwork_of(book)
-    with _writing(views):
-        if not is_there():
-            return None
-        after = file.position(views) or 0  # another follower may have been here
-        upto = min(last, after + BATCH)
-        if after >= upto:
-            return 0
-        for contract in _touched(book, views, after, upto, clockwork):
-            state = file.load(views, contract)
-            begin = after if state.units else max(after, file.since(views) - 1)
-            file.save(views, *_folded(book, contract, state, begin, upto, clockwork), after=after)
-        file.track(views, upto, book.root_at(upto))
+    with tables.writing():
+        return _fold_batch(book, tables, clockwork) if tables.stand() else None
+
+
+def _fold_batch(book: Ledger, tables: Tables, clockwork: Clockwork) -> int:
+    after, last = tables.position() or 0, book.position
+    upto = min(last, after + BATCH)
+    if after >= upto:
+        return 0
+    for contract in _touched(book, tables, after, upto, clockwork):
+        state = tables.load(contract)
+        begin = after if state.units else max(after, tables.since() - 1)
+        tables.save(*_folded(book, contract, state, begin, upto, clockwork), after=after)
+    tables.track(upto, book.root_at(upto))
     return upto
 
 
-def _touched(book: Ledger, views: sqlite3.Connection, after: int, upto: int, clockwork: Clockwork) -> list[str]:
+def _touched(book: Ledger, tables: Tables, after: int, upto: int, clockwork: Clockwork) -> list[str]:
     """The contracts that the entries after a position, or the time passed by them, may concern."""
     streams: set[str] = set()
     start = after + 1
@@ -257,7 +257,7 @@ def _touched(book: Ledger, views: sqlite3.Connection, after: int, upto: int, clo
     )
     if "ledger" in streams:
         named.update(dict.fromkeys(book.contracts()))
-    return list({**named, **dict.fromkeys(file.concerned(views, streams, clockwork.second(upto)))})
+    return list({**named, **dict.fromkeys(tables.concerned(streams, clockwork.second(upto)))})
 
 
 def clockwork_of(book: Ledger) -> Clockwork:
@@ -289,104 +289,63 @@ def clockwork_of(book: Ledger) -> Clockwork:
     return Clockwork(second, reached)
 
 
-# --- the file ---
-
-
-def _created(path: Path) -> sqlite3.Connection:
-    """A new file with empty tables; nobody reads it before it is synced and put in its place."""
-    connection = _opened(path, "rwc")
-    connection.execute("PRAGMA synchronous = OFF")
-    file.make(connection)
-    return connection
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection to views that are there. Raises `Refused` where there are none, or something else."""
-    if not path.exists():
-        raise Refused("no_file", f"{path}: there are no views; make them with `service-ledger views build`")
-    try:
-        connection = _opened(path, "rw")
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error as error:
-        raise Refused("not_a_ledger", f"{path}: these are no views ({error}); it was left as it is") from error
-    if application != file.APPLICATION_ID or version != file.VERSION:
-        connection.close()
-        raise Refused("not_a_ledger", f"{path}: these are no views this software knows; it was left as it is")
-    return connection
-
-
-def _opened(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None
-    )
-
-
-@contextmanager
-def _writing(views: sqlite3.Connection) -> Iterator[None]:
-    """One transaction, under the write lock from its beginning. Raises `Refused("locked")`, `("store_failed")`."""
-    try:
-        views.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            views.execute("COMMIT")
-        finally:
-            if views.in_transaction:
-                views.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise Refused("locked" if busy else "store_failed", f"the views cannot be written: {error}") from error
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[int]:
-    """Keeps writers off the views at a path, if any; the position these had come to. A reader is not disturbed."""
-    if not path.exists():
-        yield 0
-        return
-    with closing(_connect(path)) as old, _writing(old):
-        yield file.position(old) or 0
-
-
-def _sync(views: sqlite3.Connection) -> None:
-    """Puts on disk what was written without waiting for it."""
-    (_, _, name) = views.execute("PRAGMA database_list").fetchone()
-    descriptor = os.open(name, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 # --- what stands ---
 
 
-def status(path: Path, url: str | None = None) -> dict[str, Any]:
+def status(place: Place, url: str | None = None) -> dict[str, Any]:
     """What the views hold, up to which position, and how far the ledger has gone on since."""
-    with closing(_connect(path)) as views:
-        found: dict[str, Any] = {"views": str(path), **file.about(views), "position": file.position(views)}
-        found["rows"] = file.counts(views)
+    with closing(place.connect(read_only=True)) as tables:
+        found: dict[str, Any] = {"views": place.name, **tables.about(), "position": tables.position()}
+        found["rows"] = tables.counts()
         if url is not None:
             with open_ledger(url, create=False, read_only=True) as book:
-                _check(book, views, path)
+                _check(book, tables, place)
                 found["behind"] = book.position - (found["position"] or 0)
     return found
 
 
 def _about(book: Ledger, since: int) -> dict[str, str]:
+    said = {"ledger": _identity(book), "software": __version__, "tz": TZ_VERSION}
+    return {**said, "known_from_position": str(since)}
+
+
+def _identity(book: Ledger) -> str:
     opened = next((entry.event for _, entry in book.entries(1, 1)), None)
-    identity = opened.ledger if isinstance(opened, LedgerOpened) else ""
-    return {"ledger": identity, "software": __version__, "tz": TZ_VERSION, "known_from_position": str(since)}
+    return opened.ledger if isinstance(opened, LedgerOpened) else ""
 
 
-def _check(book: Ledger, views: sqlite3.Connection, path: Path) -> None:
+def _refuse_another(book: Ledger, place: Place) -> None:
+    """A building never takes the place of another ledger's views."""
+    try:
+        tables = place.connect(read_only=True)
+    except Refused:  # none stand, or some of another version
+        return
+    with closing(tables):
+        _check_ledger(book, tables.about(), place)
+
+
+def _check_ledger(book: Ledger, said: dict[str, str], place: Place) -> None:
+    if said["ledger"] not in ("", _identity(book)):
+        raise Refused("bad_parameter", f"{place.name}: these are the views of another ledger")
+
+
+def _check(book: Ledger, tables: Tables, place: Place) -> None:
     """Raises `Refused` unless the views were folded from this ledger's history, by this software."""
-    said, now = file.about(views), _about(book, 1)
-    if said["ledger"] not in ("", now["ledger"]):
-        raise Refused("bad_parameter", f"{path}: these are the views of another ledger")
+    said, now = tables.about(), _about(book, 1)
+    _check_ledger(book, said, place)
     for part in ("software", "tz"):
         if said[part] != now[part]:
-            raise Refused("bad_parameter", f"{path}: built with {part} {said[part]}, this is {now[part]}: build anew")
-    position = file.position(views) or 0
-    if position > book.position or (position and said["root"] != book.root_at(position)):
-        raise Refused("damaged_ledger", f"{path}: the ledger does not hold the history these views know to {position}")
+            built = f"built with {part} {said[part]}, this is {now[part]}"
+            raise Refused("bad_parameter", f"{place.name}: {built}: build anew")
+    position, root = tables.folded()
+    last = book.position
+    if position > last:
+        raise Refused(
+            "damaged_ledger",
+            f"{place.name}: folded up to position {position}, but the ledger ends at {last}: was it restored from an "
+            "older copy? Build anew",
+        )
+    if position and root != book.root_at(position):
+        raise Refused(
+            "damaged_ledger", f"{place.name}: up to position {position} the ledger holds another history: build anew"
+        )

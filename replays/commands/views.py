@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +11,10 @@ import click
 from replays.commands.options import json_option, ledger_option, read_only_ledger
 
 views_option = click.option(
-    "--views", "file", metavar="FILE", help="The file of the views (default: the ledger's name and .views.db)."
+    "--views",
+    "where",
+    metavar="PLACE",
+    help="A file, or postgresql://... (default: beside the ledger, LEDGER.views.db or schema LEDGER_views).",
 )
 
 
@@ -35,12 +37,12 @@ def views() -> None:
               help="The first position they shall answer as of; `last` for what is known now alone.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the work.")
 @json_option
-def build(url: str, file: str | None, since: str, jobs: int, as_json: bool) -> None:
+def build(url: str, where: str | None, since: str, jobs: int, as_json: bool) -> None:
     """Build the views anew beside the old ones, and swap them in at once."""
     from projections import views as made
 
     progress = _progress if sys.stderr.isatty() else None
-    found = made.build(url, _path(url, file), since=_position(url, since), jobs=jobs, progress=progress)
+    found = made.build(url, made.place_of(url, where), since=_position(url, since), jobs=jobs, progress=progress)
     _show(found, as_json)
 
 
@@ -48,29 +50,23 @@ def build(url: str, file: str | None, since: str, jobs: int, as_json: bool) -> N
 @ledger_option
 @views_option
 @click.option("--once", is_flag=True, help="Catch up and end.")
-def follow(url: str, file: str | None, once: bool) -> None:
+def follow(url: str, where: str | None, once: bool) -> None:
     """Take the views up to the ledger's last position, and on as entries come, each exactly once."""
     from projections import views as made
 
     with read_only_ledger(url) as book:
-        made.follow(book, _path(url, file), once=once, folded=_folded)
+        made.follow(book, made.place_of(url, where), once=once, folded=_folded)
 
 
 @views.command(epilog="Example: service-ledger views status --json")
 @ledger_option
 @views_option
 @json_option
-def status(url: str, file: str | None, as_json: bool) -> None:
+def status(url: str, where: str | None, as_json: bool) -> None:
     """Show what the views hold, up to which position, and how far the ledger has gone on since."""
     from projections import views as made
 
-    _show(made.status(_path(url, file), url), as_json)
-
-
-def _path(url: str, file: str | None) -> Path:
-    from projections import views as made
-
-    return Path(file) if file else made.default_path(url)
+    _show(made.status(made.place_of(url, where), url), as_json)
 
 
 def _position(url: str, text: str) -> int:
