@@ -32,8 +32,8 @@ from projections.view_store import (
 )
 
 LOCK_TIMEOUT_SECONDS = 30.0  # how long a writer of the views waits for another
-SNAPSHOT_WAIT_SECONDS = 3600  # how long a swap waits for transactions that began before the new rows were written
-DROP_TRIES = 20  # then what readers still hold is left to the next building
+SNAPSHOT_TRIES = 36_000  # a tenth of a second each: how long a swap waits for transactions from before the new rows
+DROP_TRIES = 5  # then what readers still hold is left to the next building
 MARK = "service-ledger views "  # the schema's comment, before the version
 TYPES: dict[type, str] = {str: 'text COLLATE "C"', int: "bigint"}
 # as `eventsourcing.postgres.PostgresTrackingRecorder` makes it with one row per application
@@ -41,7 +41,10 @@ TRACKING = (
     "CREATE TABLE notification_tracking (application_name text, notification_id bigint, PRIMARY KEY (application_name))"
 )
 
-_FOUND = "SELECT oid, coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = %s"
+_FOUND = (
+    "SELECT oid, coalesce(obj_description(oid, 'pg_namespace'), ''), has_schema_privilege(oid, 'USAGE') "
+    "FROM pg_namespace WHERE nspname = %s"
+)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('service_ledger_views ' || %s, 0))"
 _BUILDER = "SELECT pg_try_advisory_lock(hashtextextended('service_ledger_views building ' || %s, 0))"
 _MOMENT = "SELECT pg_current_xact_id()::xid::text, clock_timestamp()"
@@ -98,10 +101,12 @@ class SchemaPlace:
             there = connection.execute(_FOUND, (self.schema,)).fetchone()
         if there is None:
             raise absent(self.name)
-        identity, comment = there
+        identity, comment, usable = there
         version = comment.removeprefix(MARK)
         if not comment.startswith(MARK) or not version.isdecimal():
             raise other(self.name)
+        if not usable:
+            raise Refused("read_only", f"{self.name}: the role may not use this schema; see README, In SQL")
         return identity, int(version)
 
     @contextmanager
@@ -202,7 +207,7 @@ class SchemaTables(Tables):
                     self._connection.execute(statement)
             self._connection.execute(TRACKING)
             self._connection.execute("INSERT INTO notification_tracking VALUES (%s, %s)", MIGRATION)
-            (self.identity, _) = self._connection.execute(_FOUND, (self.schema,)).fetchone() or (0, "")
+            self.identity = (self._connection.execute(_FOUND, (self.schema,)).fetchone() or (0,))[0]
 
     def close(self) -> None:
         self._connection.close()
@@ -221,7 +226,7 @@ class _SchemaBuilding:
         with self._place.told():
             self._connection.execute("ANALYZE " + _listed([layout.name for layout in LAYOUTS]))
             moment = self._connection.execute(_MOMENT).fetchone()
-            for _ in range(SNAPSHOT_WAIT_SECONDS * 10):
+            for _ in range(SNAPSHOT_TRIES):
                 older, pid = self._connection.execute(_OLDER, moment).fetchone() or (0, None)
                 if not older:
                     return

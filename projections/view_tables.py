@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -91,12 +92,13 @@ class Moment:
     def __init__(self, contract: str, streams: Mapping[str, Any], position: int, now: Instant) -> None:
         self.history = Watched(contract, streams, position=position, now=now)
         self._attested = Watched(contract, streams, position=position, now=now, knowledge="attested")
+        self._frames: dict[str, Frames] = {}  # by knowledge; asking them again notes again what they rest on
 
     def meant(self, values: Mapping[str, Any]) -> History:
         """The history `ask` answers from: by recording, or by attestation where the contract's reading says so."""
         history = self.history
         if any("knowledge" in fact.event.switches for fact in history.own(ReadingAdopted)):
-            adopted = _frame_named(history, Frames(history), values).reading.knowledge
+            adopted = _frame_named(history, self.frames(history), values).reading.knowledge
             if adopted != history.knowledge:
                 self._attested.watch, self._attested.now = history.watch, history.now
                 return self._attested
@@ -105,7 +107,18 @@ class Moment:
     def ask(self, name: str, **values: Any) -> Any:
         """The result of a question."""
         history = self.meant(values)
-        return question(name).function()(history, Frames(history), **values).result
+        return question(name).function()(history, self.frames(history), **values).result
+
+    def frames(self, history: History) -> Frames:
+        """The frames of one of the histories here."""
+        if history.knowledge not in self._frames:
+            self._frames[history.knowledge] = Frames(history)
+        return self._frames[history.knowledge]
+
+    @cached_property
+    def calendar(self) -> Any:
+        """The calendar at service start. It rests on framing facts alone, which every unit is taken to rest on."""
+        return self.frames(self.history).at(seconds(self.history.started.event.service_start)).calendar
 
 
 def units(moment: Moment) -> dict[str, Callable[[], tuple[Rows, Unit]]]:
@@ -117,7 +130,7 @@ def units(moment: Moment) -> dict[str, Callable[[], tuple[Rows, Unit]]]:
         "calendar": lambda: _computed(moment, "calendar", _calendar_of),
         "contract": lambda: _computed(moment, "contract", _contract),
     }
-    months = _months(moment.history)
+    months = _months(moment)
     for label in months:
         found[f"availability {label}"] = lambda label=label: _month(moment, label)  # type: ignore[misc]
     found["maintenance"] = lambda: _computed(moment, "maintenance", _maintenance)
@@ -139,11 +152,10 @@ def unit_of(key: Key) -> str:
     return {"contracts": "contract", "refusals": str(values[:1] and values[0])}.get(table, table)
 
 
-def next_month(history: Watched) -> Instant:
+def next_month(moment: Moment) -> Instant:
     """The local midnight at which the month of the knowledge instant is over."""
-    calendar = _calendar(history)
-    today = calendar.local_date(history.second)
-    return calendar.at(add_months(today.replace(day=1), 1))  # type: ignore[no-any-return]
+    today = moment.calendar.local_date(moment.history.second)
+    return moment.calendar.at(add_months(today.replace(day=1), 1))  # type: ignore[no-any-return]
 
 
 # --- one unit each ---
@@ -171,7 +183,7 @@ def _contract(moment: Moment) -> Rows:
 
 
 def _calendar_of(moment: Moment) -> Rows:
-    _period(moment.history)
+    _period(moment)
     return {}
 
 
@@ -185,7 +197,7 @@ def _month(moment: Moment, label: str) -> tuple[Rows, Unit]:
     if ("refusals", (name,)) in rows:
         return rows, unit
     history = moment.meant({"month": label})
-    return rows, unit._replace(ends_at=month_of(history, Frames(history), label)[2][1])
+    return rows, unit._replace(ends_at=month_of(history, moment.frames(history), label)[2][1])
 
 
 def _maintenance(moment: Moment) -> Rows:
@@ -218,8 +230,8 @@ def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
     def rule(m: Moment, looked_at: LookedAt | None = None) -> Rows:
         return _rows(
             "availability",
-            _filed(m, "availability", max(first, _period(m.history)[0]), last, looked_at),
-            _calendar(m.history),
+            _filed(m, "availability", max(first, _period(m)[0]), last, looked_at),
+            m.calendar,
         )
 
     rows, unit = _computed(moment, name, rule)
@@ -229,23 +241,24 @@ def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
     if ("refusals", (name,)) in rows:
         return rows, unit
     kinds = (unit.kinds - {ANY}) | BEARING if ANY in unit.kinds else unit.kinds
-    return rows, unit._replace(kinds=kinds, ends_at=_calendar(moment.history).at(last, "24:00"))
+    return rows, unit._replace(kinds=kinds, ends_at=moment.calendar.at(last, "24:00"))
 
 
 def _register(moment: Moment, subject: str) -> tuple[Rows, Unit]:
     """A subject's part of the register."""
 
     def rule(m: Moment) -> Rows:
-        first, last = _period(m.history)
-        return _rows(subject, _filed(m, subject, first, last), _calendar(m.history)) if first <= last else {}
+        first, last = _period(m)
+        return _rows(subject, _filed(m, subject, first, last), m.calendar) if first <= last else {}
 
     return _computed(moment, f"breaches {subject}", rule)
 
 
 def _filed(moment: Moment, subject: str, first: date, last: date, looked_at: LookedAt | None = None) -> list[Breach]:
-    start = _period(moment.history)[0]
+    start = _period(moment)[0]
     history = moment.meant({"first": start, "last": last})
-    return breaches_of(subject, history, Frames(history, None, looked_at), first, last)
+    frames = moment.frames(history) if looked_at is None else Frames(history, None, looked_at)
+    return breaches_of(subject, history, frames, first, last)
 
 
 def _rows(subject: str, found: list[Breach], calendar: Any) -> Rows:
@@ -263,22 +276,17 @@ def _rows(subject: str, found: list[Breach], calendar: Any) -> Rows:
 # --- periods ---
 
 
-def _calendar(history: Watched) -> Any:
-    return Frames(history).at(seconds(history.started.event.service_start)).calendar
-
-
-def _period(history: Watched) -> tuple[date, date]:
+def _period(moment: Moment) -> tuple[date, date]:
     """From service start to the last day of the knowledge instant's month, both included."""
-    over_at = next_month(history)
-    history.watch.by(over_at)
-    calendar = _calendar(history)
-    first = calendar.local_date(seconds(history.started.event.service_start))
-    return first, calendar.local_date(over_at - 1)
+    over_at = next_month(moment)
+    moment.history.watch.by(over_at)
+    first = moment.calendar.local_date(seconds(moment.history.started.event.service_start))
+    return first, moment.calendar.local_date(over_at - 1)
 
 
-def _months(history: Watched) -> list[str]:
+def _months(moment: Moment) -> list[str]:
     try:
-        first, last = _period(history)
+        first, last = _period(moment)
     except Refused:  # no calendar to count months by: every unit says so
         return []
     return months_between(first, last) if first <= last else []

@@ -21,9 +21,10 @@ from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
 from eventsourcing.sqlite import SQLiteDatastore, SQLiteTrackingRecorder
 
 from ledger import open_ledger
-from ledger.copying import copy_ledger
+from ledger.copying import copy
 from ledger.errors import Refused
 from ledger.spans import seconds
+from ledger.store import open_store
 from projections import views
 from projections.validity import ANY, Now, Watch, Watched, followed
 from tests.postgres import shared_url
@@ -52,12 +53,12 @@ def same_as_built_anew(engine: Engine) -> None:
     assert dump(engine, engine.other("again")) == dump(engine)
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize(("seed", "engine"), [(1, "sqlite"), (3, "postgresql")], indirect=["engine"])
 def test_built_or_followed_the_views_say_at_every_position_what_ask_says(seed: int, engine: Engine) -> None:
     """Half is built and half followed, in batches of any length."""
-    with closing((told := life(seed, engine, 16)).book):
+    with closing((told := life(seed, engine, 12)).book):
         build(engine)
-        for _ in range(9):
+        for _ in range(8):
             told.step()
             if told.dice.random() < 0.4:
                 follow_once(engine, told.book)
@@ -102,10 +103,10 @@ def test_a_follower_killed_in_the_middle_of_a_batch_goes_on_exactly_once(engine:
     dice = random.Random(1)
     with closing((told := life(7, engine, 4)).book):
         build(engine)
-        for _ in range(3):
+        for _ in range(2):
             process = follower(engine)
             assert process.stdout is not None
-            for _ in range(8):
+            for _ in range(5):
                 told.step()
             process.stdout.readline()
             time.sleep(dice.random() * 0.06)
@@ -121,7 +122,7 @@ def test_a_follower_hears_of_new_entries_and_two_of_them_share_the_work(engine: 
     with closing((told := life(3, engine, 2)).book):
         build(engine)
         both = [follower(engine) for _ in range(2)]
-        for _ in range(12):
+        for _ in range(8):
             told.step()
         until(lambda: folded_upto(engine) == told.book.position)
         for process in both:
@@ -132,7 +133,7 @@ def test_a_follower_hears_of_new_entries_and_two_of_them_share_the_work(engine: 
 
 
 def test_a_new_building_takes_the_place_of_the_old_without_a_wrong_or_missing_answer(engine: Engine) -> None:
-    told = life(5, engine, 12)
+    told = life(5, engine, 4)
     build(engine)
     process = follower(engine)
     wrong: list[str] = []
@@ -154,7 +155,7 @@ def test_a_new_building_takes_the_place_of_the_old_without_a_wrong_or_missing_an
 
     reader = threading.Thread(target=read)
     reader.start()
-    for _ in range(3):
+    for _ in range(2):
         told.step()
         build(engine)
         told.step()
@@ -198,8 +199,9 @@ def builds(engine: Engine) -> bool:
     try:
         build(engine)
     except Refused as refused:
-        assert refused.code == "locked"
-        return False
+        if refused.code == "locked":
+            return False
+        raise
     return True
 
 
@@ -212,7 +214,7 @@ def test_two_do_not_build_at_once(engine: Engine) -> None:
 
 
 def test_several_processes_build_what_one_does_and_say_how_far_they_are(engine: Engine) -> None:
-    with closing(life(4, engine, 10).book):
+    with closing(life(4, engine, 3).book):
         progress: list[tuple[int, int]] = []
         places = [engine.other(f"jobs{jobs}") for jobs in (1, 2)]
         for jobs, where in enumerate(places, 1):
@@ -222,8 +224,8 @@ def test_several_processes_build_what_one_does_and_say_how_far_they_are(engine: 
 
 
 def test_views_built_from_a_position_say_the_same_from_there_on(engine: Engine) -> None:
-    with closing((told := life(6, engine, 16)).book):
-        since = 14
+    with closing((told := life(6, engine, 10)).book):
+        since = 10
         build(engine, since=since)
         agree(engine, told.book, range(since, told.book.position + 1))
         for refused in (0, told.book.position + 1):
@@ -257,11 +259,12 @@ def test_the_library_reads_the_position_as_its_own_tracking_record(engine: Engin
 
 def test_views_of_another_ledger_or_of_a_history_it_no_longer_holds_are_refused(engine: Engine, tmp_path: Path) -> None:
     place = views.place_of(engine.url)
-    with closing((told := life(9, engine, 5)).book):
+    with closing((told := life(9, engine, 2)).book):
         assert code_of(lambda: views.status(place)) == "no_file"
         older = str(tmp_path / "older.db")
-        copy_ledger(engine.url, older)
-        for _ in range(4):
+        with closing(open_store(older, create=True)) as target:
+            copy(told.book.store, target)
+        for _ in range(3):
             told.step()
         build(engine)
         assert views.status(place, engine.url)["behind"] == 0
@@ -269,9 +272,9 @@ def test_views_of_another_ledger_or_of_a_history_it_no_longer_holds_are_refused(
         with pytest.raises(Refused, match="restored from an older copy") as refused:
             views.follow(restored, place, once=True)
         assert refused.value.code == "damaged_ledger"
-        for n in range(12):
-            restored.record([{"specversion": "1.0", "id": f"z{n}", "source": "z", "type": "outage_started", "subject": "service:S",
-                              "data": {"outage": f"Z{n}", "environment": "production", "effect": "no_access", "at": "2025-11-21T08:00:00Z"}}])  # fmt: skip
+        while restored.position <= folded_upto(engine):
+            said = {"outage": f"Z{restored.position}", "environment": "production", "effect": "no_access", "at": "2025-11-21T08:00:00Z"}
+            restored.record([{"specversion": "1.0", "id": said["outage"], "source": "z", "type": "outage_started", "subject": "service:S", "data": said}])
         with pytest.raises(Refused, match="another history") as refused:
             views.follow(restored, place, once=True)
         assert refused.value.code == "damaged_ledger"

@@ -1,22 +1,27 @@
-"""What the SQL views cost and save: built, followed, asked; and what a fold is made of.
+"""What the SQL views cost and save: built, followed, asked; what a fold is made of; what memory a building takes.
 
 Run `python tests/benchmarks/bench_views.py`, `--contracts N --days N` for another size, or `--quick`. Times of a
-shared machine mean little; lines with a ratio compare to a peer in the same run.
+shared machine mean little; lines with a ratio compare to a peer in the same run. `--scale 100000 1000000` builds
+views of what is known now of ledgers so long (a contract for each thousand entries) by one process and by two, each
+time in a fresh interpreter, and shows the most memory each held; `--minutes N` stops a building then, unfinished.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import json
+import multiprocessing
 import resource
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ledger import open_ledger
+from ledger.headlock import beside
 from projections import ask, view_fold, view_tables, views
 from tests.benchmarks.bench_core import START, Clock, _day
 
@@ -86,12 +92,13 @@ def parts(book: Any, contract: str) -> dict[str, float]:
 def measure(folder: Path, contracts: int, days: int) -> None:
     book = recorded(folder / "book.db", contracts, days)
     url, path = book.store.url, folder / "v.db"
+    place = views.place_of(url, str(path))
     sys.stdout.write(f"--- {contracts} contracts, {days} days, {book.position} entries\n")
-    whole = timed(lambda: views.build(url, path))
+    whole = timed(lambda: views.build(url, place))
     said("built, as of every position", f"{book.position / whole:,.0f} /s", "entries; one process")
-    two = timed(lambda: views.build(url, path, jobs=2))
+    two = timed(lambda: views.build(url, place, jobs=2))
     said("two processes / one", f"{whole / two:.2f} x")
-    now = timed(lambda: views.build(url, folder / "now.db", since=book.position))
+    now = timed(lambda: views.build(url, views.place_of(url, str(folder / "now.db")), since=book.position))
     said("built, as of the last position alone", f"{now / contracts * 1e3:.1f} ms", "a contract")
     spent = parts(book, "C0")
     shares = sorted(spent.items(), key=lambda pair: -pair[1])[:6]
@@ -108,7 +115,7 @@ def _tomorrow(book: Any, path: Path, contracts: int, day: int) -> None:
     book.clock.now = START + timedelta(days=day, hours=23, minutes=30)
     envelope = {"specversion": "1.0", "source": "bench"}
     book.record([event for n in range(contracts) for event in _day(envelope, f"contract:C{n}", day)])
-    views.follow(book, path, once=True)
+    views.follow(book, views.place_of(book.store.url, str(path)), once=True)
 
 
 def fleet(book: Any, path: Path, contracts: int, days: int) -> None:
@@ -122,12 +129,91 @@ def fleet(book: Any, path: Path, contracts: int, days: int) -> None:
     said("fleet question: selected / asked of each contract", f"{asked / selected:,.0f} x", f"{selected * 1e3:.2f} ms here")
 
 
+# --- memory ---
+
+ENTRIES_EACH = 1000  # of a contract
+DAYS_EACH = ENTRIES_EACH * 5 // 7  # seven entries in five days
+
+
+def scaled(folder: Path, entries: int, minutes: float) -> None:
+    """A ledger of its own, then a building by one process and one by two."""
+    path = folder / f"{entries}.db"
+    if not path.exists():
+        recorded(path, max(4, entries // ENTRIES_EACH), min(DAYS_EACH, entries // 4)).close()
+    found = {jobs: _built_apart(path, jobs, minutes) for jobs in (1, 2)}
+    for jobs, one in found.items():
+        sys.stdout.write(
+            f"| {one['position']:,} | {one['contracts']:,} | {jobs} | {one['done']:,} | {one['parent_mb']:.0f} | "
+            f"{one['half_mb']:.0f} | {one['worker_mb']:.0f} | {one['views_mb']:.0f} | {one['rate'] / found[1]['rate']:.2f} |\n"
+        )
+        sys.stdout.flush()
+
+
+def _built_apart(path: Path, jobs: int, minutes: float) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--build", str(path), "--jobs", str(jobs), "--minutes", str(minutes)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+class _TimeIsUp(Exception):
+    """The building was long enough."""
+
+
+def build_and_tell(path: Path, jobs: int, minutes: float) -> None:
+    """Builds in this process and prints, as JSON, how far it came and the most memory it and each worker held."""
+    with open_ledger(str(path), create=False, read_only=True) as book:
+        found: dict[str, Any] = {"position": book.position, "contracts": len(book.contracts()), "done": 0, "worker_mb": 0.0}
+    began = time.perf_counter()
+    target = path.with_suffix(f".{jobs}.views.db")
+
+    def progress(done: int, of: int) -> None:
+        spent = time.perf_counter() - began
+        workers = [peak_mb(child.pid) for child in multiprocessing.active_children() if child.pid]
+        new = beside(target, ".new")
+        found.update(
+            done=done, rate=done / spent, parent_mb=peak_mb(), worker_mb=max([found["worker_mb"], *workers]),
+            views_mb=new.stat().st_size / 1e6,
+        )  # fmt: skip
+        if done * 2 <= of:
+            found["half_mb"] = found["parent_mb"]
+        sys.stderr.write(f"\r{jobs} jobs: {done}/{of} contracts, {found['parent_mb']:.0f} MB, workers {found['worker_mb']:.0f} MB ")
+        if spent > minutes * 60 and done < of:
+            raise _TimeIsUp
+
+    with suppress(_TimeIsUp):
+        views.build(str(path), views.place_of(str(path), str(target)), since=found["position"], jobs=jobs, progress=progress)
+    sys.stdout.write(json.dumps({"half_mb": 0.0, **found}))
+
+
+def peak_mb(pid: int | str = "self") -> float:
+    """The most memory a process held, from what the kernel says of it (0 where it says nothing)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--contracts", type=int, default=20)
     parser.add_argument("--days", type=int, default=180)
+    parser.add_argument("--scale", type=int, nargs="*", metavar="ENTRIES")
+    parser.add_argument("--folder", type=Path, help="where ledgers of --scale lie, or are made and kept")
+    parser.add_argument("--minutes", type=float, default=600)
+    parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int, default=1, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.build:
+        build_and_tell(options.build, options.jobs, options.minutes)
+        return
+    if options.scale:
+        sys.stdout.write("| entries | contracts | jobs | built | MB | MB half way | MB a worker | MB of views | rate / 1 job |\n")
+        sys.stdout.write("|---:" * 9 + "|\n")
+        with tempfile.TemporaryDirectory() as folder:
+            for entries in options.scale:
+                scaled(options.folder or Path(folder), entries, options.minutes)
+        return
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), 4 if options.quick else options.contracts, 60 if options.quick else options.days)
 
