@@ -66,6 +66,13 @@ def test_only_doors_reach_the_machine(path: Path) -> None:
     assert not reached, reached
 
 
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parts[-2] == "projections"], ids=name)
+def test_only_where_views_stand_does_a_projection_know_an_engine(path: Path) -> None:
+    """`views` asks for the way to a server by its URL; `view_schema` puts tables beside the ledger's."""
+    engines = {i for i in imports(path) if i.startswith(("ledger.sqlite_", "ledger.postgres_"))}
+    assert not engines or name(path) in ("projections/views.py", "projections/view_schema.py")
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_only_doors_ask_the_clock(path: Path) -> None:
     if name(path) in DOORS or name(path).startswith(DOOR_FOLDERS):

@@ -29,7 +29,7 @@ from projections import views
 from projections.validity import ANY, Now, Watch, Watched, followed
 from tests.postgres import shared_url
 from tests.story import instant
-from tests.viewed import Engine, Files, agree, code_of, dump, engine_of, folded_upto, life
+from tests.viewed import Engine, Files, Life, agree, code_of, dump, engine_of, folded_upto, life
 
 ROOT = Path(__file__).parents[1]
 
@@ -132,10 +132,20 @@ def test_a_follower_hears_of_new_entries_and_two_of_them_share_the_work(engine: 
         same_as_built_anew(engine)
 
 
+def one_more(told: Life) -> None:
+    """Steps on until something was recorded."""
+    reached = told.book.position
+    while told.book.position == reached:
+        told.step()
+
+
 def test_a_new_building_takes_the_place_of_the_old_without_a_wrong_or_missing_answer(engine: Engine) -> None:
     told = life(5, engine, 4)
     build(engine)
+    one_more(told)
     process = follower(engine)
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"{told.book.position}\n"
     wrong: list[str] = []
     done = threading.Event()
 
@@ -156,9 +166,9 @@ def test_a_new_building_takes_the_place_of_the_old_without_a_wrong_or_missing_an
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(2):
-        told.step()
+        one_more(told)
         build(engine)
-        told.step()
+        one_more(told)
     until(lambda: folded_upto(engine) == told.book.position)
     done.set()
     reader.join()
@@ -211,6 +221,21 @@ def test_two_do_not_build_at_once(engine: Engine) -> None:
             assert code_of(lambda: build(engine)) == "locked"
         assert engine.unfinished() == []
         build(engine)
+
+
+def test_the_query_in_the_readme_finds_the_months_below_their_minimum(engine: Engine) -> None:
+    text = (ROOT / "README.md").read_text().split("```sql\n", 1)[1].split("```")[0].replace("desk_1_views.", "").replace(";", "")
+    with closing((told := life(5, engine, 0)).book):
+        told.clock.now += timedelta(days=20)
+        assert told.tell("service:S", "outage_started", outage="O", environment="production", effect="no_access", at=told.at())
+        told.clock.now += timedelta(days=3)
+        assert told.tell("service:S", "outage_ended", outage="O", at=told.at())
+        told.clock.now += timedelta(days=30)
+        assert told.tell("service:S", "outage_started", outage="P", environment="production", effect="no_access", at=told.at())
+        build(engine)
+        with engine.reading() as select:
+            found, below = select(text), select("SELECT contract, month FROM availability_now WHERE breach = 1 ORDER BY month, contract")
+    assert [row[:2] for row in found] == below != []
 
 
 def test_several_processes_build_what_one_does_and_say_how_far_they_are(engine: Engine) -> None:
