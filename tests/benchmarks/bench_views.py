@@ -32,6 +32,7 @@ from ledger import open_ledger
 from ledger.headlock import beside
 from projections import ask, view_fold, view_tables, views
 from tests.benchmarks.bench_core import START, Clock, _day
+from tests.postgres import server_url, with_options
 
 
 def timed(action: Callable[[], Any]) -> float:
@@ -98,6 +99,9 @@ def measure(folder: Path, contracts: int, days: int) -> None:
     said("built, as of every position", f"{book.position / whole:,.0f} /s", "entries; one process")
     two = timed(lambda: views.build(url, place, jobs=2))
     said("two processes / one", f"{whole / two:.2f} x")
+    with server_url() as server:
+        schema = views.place_of(url, with_options(server, schema="bench_views"))
+        said("in a schema of PostgreSQL / in a file, one process", f"{whole / timed(lambda: views.build(url, schema)):.2f} x")
     now = timed(lambda: views.build(url, views.place_of(url, str(folder / "now.db")), since=book.position))
     said("built, as of the last position alone", f"{now / contracts * 1e3:.1f} ms", "a contract")
     spent = parts(book, "C0")
