@@ -310,6 +310,11 @@ class History:
         """The readings adopted for the contract and in force at an instant, oldest first."""
         return [f for since, f in self._adopted if since <= at]
 
+    @property
+    def adopted_from(self) -> list[Instant]:
+        """The instants from which readings adopted for the contract take effect, oldest first."""
+        return [since for since, _ in self._adopted]
+
     @cached_property
     def _adopted(self) -> list[tuple[Instant, Fact]]:
         found = [(seconds(f.event.effective_from), f) for f in self.own(ReadingAdopted)]

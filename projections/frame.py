@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from ledger.corrections import Fact
@@ -50,18 +50,29 @@ class Frames:
         self._shared = shared  # by several frames of one history: what no reading bears on
         self._switches = dict(switches or {})
         DEFAULT.with_switches(self._switches)  # refuse unknown ones at once
-        self._found: dict[tuple[int, int, tuple[int, ...]], Frame] = {}
+        self._found: dict[int, Frame] = {}  # by how many changes had taken effect
 
     def at(self, instant: Instant) -> Frame:
         """The frame in force at an instant. Raises `Refused("unknown_terms")`."""
+        changes = bisect_right(self._changes, instant)
+        found = self._found.get(changes)
+        if found is None:
+            found = self._found[changes] = self._at(instant)
+        return found
+
+    @cached_property
+    def _changes(self) -> list[Instant]:
+        """When anything takes effect that a frame is made of: between two of these it is one and the same."""
+        history = self._history
+        published = [f for f in history.frame if isinstance(f.event, TermsVersionPublished | CalendarPublished)]
+        facts = [*published, *history.scope_changes]
+        return sorted({*(seconds(f.event.effective_from) for f in facts), *history.adopted_from})
+
+    def _at(self, instant: Instant) -> Frame:
         terms_fact, named_by = self._terms(instant)
         adopted = self._history.adopted_at(instant)
         calendar_fact = self._calendar(terms_fact, instant)
-        key = (terms_fact.position, -1 if calendar_fact is None else calendar_fact.position,
-               tuple(f.position for f in (*named_by, *adopted)))  # fmt: skip
-        if key not in self._found:
-            self._found[key] = self._frame(terms_fact, calendar_fact, [*named_by, *adopted], adopted)
-        return self._found[key]
+        return self._frame(terms_fact, calendar_fact, [*named_by, *adopted], adopted)
 
     def once(self, work: Callable[[History], T]) -> T:
         """What is read in the history alone, under no reading: done once for all frames that share it."""
@@ -81,8 +92,9 @@ class Frames:
         for fact in adopted:
             reading = reading.with_switches(fact.event.switches)
         reading = reading.with_switches(self._switches)
-        terms = _parsed(_Content(terms_fact.event))
-        calendars = {} if calendar_fact is None else {calendar_fact.event.calendar: _calendar_data(calendar_fact.event)}
+        terms = _parsed(_Same(terms_fact.event))
+        published = None if calendar_fact is None else calendar_fact.event
+        calendars = {} if published is None else {published.calendar: _calendar_data(_Same(published))}
         calendar = calendar_for(terms, calendars, reading)
         if self._looked_at is not None:
             reading = WatchedReading(reading, self._looked_at)
@@ -117,7 +129,7 @@ class Frames:
         return named, named_by
 
     def _calendar(self, terms_fact: Fact, instant: Instant) -> Fact | None:
-        wanted = _parsed(_Content(terms_fact.event)).calendar.id
+        wanted = _parsed(_Same(terms_fact.event)).calendar.id
         if wanted is None:
             return None
         published = [f for f in self._history.frame if isinstance(f.event, CalendarPublished)]
@@ -132,26 +144,27 @@ def _in_force(versions: list[Fact], instant: Instant, what: str) -> Fact:
     return max(begun, key=lambda f: (seconds(f.event.effective_from), f.position)) if begun else versions[0]
 
 
-class _Content:
-    """A terms event as a key of the cache: by identity of its content."""
+class _Same:
+    """An event as a key of a cache, which keeps it: the same one only, so that nothing is compared or encoded."""
 
-    def __init__(self, event: TermsVersionPublished) -> None:
-        self.content = event.content
-        self.key = (event.terms, event.version, msgspec.json.encode(event.content))
+    def __init__(self, event: Any) -> None:
+        self.event = event
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return id(self.event)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self.key == other.key
+        return isinstance(other, _Same) and self.event is other.event
 
 
 @lru_cache(maxsize=64)
-def _parsed(content: _Content) -> Terms:
-    return parse_terms(content.content)
+def _parsed(published: _Same) -> Terms:
+    return parse_terms(published.event.content)
 
 
-def _calendar_data(event: Any) -> CalendarData:
+@lru_cache(maxsize=64)
+def _calendar_data(published: _Same) -> CalendarData:
+    event = published.event
     return CalendarData(
         id=event.calendar, version=event.version, zone=event.zone, first=event.first, last=event.last,
         lists=event.lists, source=event.origin,
