@@ -76,10 +76,10 @@ def node_of(reader: TreeReader, size: int) -> Node:
     """The subtree roots of the first `size` entries. Raises `Refused("damaged_ledger")` where a tile is missing."""
 
     def tile(level: int, number: int, width: int) -> bytes:
+        full = reader.tile(level, number) if level == 0 or width == WIDTH else None
+        if full is not None:  # one row, where the roots over the tiles below are 256
+            return full[: width * HASH_BYTES]
         if level == 0:
-            full = reader.tile(0, number)
-            if full is not None:
-                return full[: width * HASH_BYTES]
             rows = reader.read(number * WIDTH + 1, width)
             return b"".join(leaf_hashes(row.state for row in rows))
         roots = reader.tile_roots(level - 1, number * WIDTH, width)

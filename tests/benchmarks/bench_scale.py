@@ -1,22 +1,28 @@
 """How a ledger's costs grow with its entries and its contracts: each figure is bytes, or a ratio within this run.
 
-Run `python tests/benchmarks/bench_scale.py` (100 thousand and a million entries), with `--entries 10000000` by hand
-(it takes 20 GB of disk and an hour), or `--quick`. Every size is measured with 1,000 and with 100 entries a contract.
-Appending is measured by the wall clock, beside raw SQLite in turns; questions, verify and export by processor time.
-"Base" is the smallest ledger with as many entries a contract: what stays near 1.00 there does not grow with the ledger.
+Run `python tests/benchmarks/bench_scale.py` (100 thousand and a million entries), `--entries 100000 1000000 10000000`
+(12 GB of disk while it runs), or `--quick`. Every size is measured with 1,000 and with 100 entries a contract, up to
+10,000 contracts. The ledgers are filled straight through the store with what `record` writes. The smallest of a kind
+is the base: appends, questions and receipts are put to it and to the larger one in turns, so that a machine that
+slows down slows both, and what stays near 1.00 does not grow. Verify and export are processor time and the highest
+memory of a process of their own.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import json
+import random
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,35 +30,61 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bench_core import START, Clock, _day, connection, pages
+from bench_core import START, Clock, _day
 
-from ledger import open_ledger
+from ledger import heads, open_ledger, tree
+from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.notes import signer_from_seed
+from ledger.store import NewRow
 from projections import ask
-from replays.export import Wanted, export_bundle
-from replays.verify import verify
 
-BATCH = 50_000
-SAMPLE = 60  # contracts asked about, spread over all
+FILLED_AT_ONCE = 250_000
+SAMPLE = 50  # contracts asked about, and receipts made, spread over all
+LOT, LOTS, WRITTEN_TO = 5_000, 7, 10  # entries a batch, batches, and the contracts they go to
 RECORDED = START + timedelta(days=3650)
+WRITTEN = START + timedelta(days=9000)
 MONTH = {"first": "2021-01-01", "last": "2021-01-31"}
-INSERT = "INSERT INTO raw (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
+KEY = signer_from_seed("bench/scale", b"k" * 32)
+ALONE = r"""
+import json, re, time
+from pathlib import Path
+began = time.process_time()
+{}
+peak = re.search(r"VmHWM:\s+([0-9]+) kB", Path("/proc/self/status").read_text())
+print(json.dumps([time.process_time() - began, int(peak[1]) / 1024]))
+"""
+VERIFY = """
+from replays.verify import verify
+assert verify({path!r}).holds
+"""
+EXPORT = """
+from ledger import open_ledger
+from replays.export import Wanted, export_bundle
+with open_ledger({path!r}, create=False, read_only=True) as book:
+    export_bundle(book, Wanted(contract={name!r}, first="2021-01", last="2021-01", known_at=None), Path({out!r}))
+"""
 
 
 class Measured(NamedTuple):
-    """One ledger's figures; seconds are of this machine and only ever divided by one another."""
+    """One ledger's figures; those beside the base's are ratios already, seconds are only divided by one another."""
 
     entries: int
     contracts: int
     state_bytes: float  # an entry's canonical bytes
     file_bytes: float  # the file, for each entry
-    append_to_raw: float  # raw executemany of the same rows in the same batches, divided by ours
-    append_late: float  # the same, over the last quarter of the batches
-    cold: float
-    warm: float
-    fleet: float  # one contract's part of the question to all
-    verified: float  # an entry's part
-    exported: float
+    append: float  # a batch recorded / the same into the base
+    cold: float  # availability of a month as known at an instant, nothing kept / the same of the base
+    receipt: float
+    fleet: float  # one contract's breaches of a month / the same of the base
+    asked: float  # all contracts' breaches of a month / one as-of question: from a sample
+    verified: float  # seconds an entry
+    verify_mib: float
+    exported: float  # seconds
+    export_mib: float
     bundle_bytes: float  # for each entry of the whole ledger: its tree's hashes are in every bundle
+
+
+# --- filling ---
 
 
 def told(contracts: int) -> Iterator[dict[str, Any]]:
@@ -68,90 +100,177 @@ def told(contracts: int) -> Iterator[dict[str, Any]]:
         day += 1
 
 
-def timed(action: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> float:
+def written(folder: Path, count: int) -> list[tuple[str, bytes]]:
+    """What `record` writes of one contract's first events: topic and bytes, with places for what differs."""
+    clock = Clock()
+    clock.now = RECORDED
+    path = folder / "one.db"
+    with open_ledger(str(path), clock=clock) as book:
+        opened = book.open()
+        book.record(list(islice(told(1), count)))
+        rows = book.store.read(opened + 1, count)
+    path.unlink()
+    return [(row.topic, _with_places(row.state)) for row in rows]
+
+
+def _with_places(state: bytes) -> bytes:
+    salt = json.loads(state)["salt"].encode()
+    found = state.replace(b"%", b"%%").replace(b'"C0"', b'"%(contract)b"').replace(b'"contract:C0"', b'"%(stream)b"')
+    found = found.replace(salt, b"%(salt)b").replace(b'"id":"c0"', b'"id":"c%(number)b"')
+    return found.replace(json.loads(state)["recorded_at"].encode(), b"%(at)b")
+
+
+def rows(folder: Path, entries: int, contracts: int) -> Iterator[NewRow]:
+    """Version by version over all contracts, as they come in life."""
+    chance = random.Random(entries)
+    for version, (topic, form) in enumerate(written(folder, entries // contracts), 1):
+        at = _instant(RECORDED + timedelta(minutes=version))
+        for c in range(contracts):
+            name = f"C{c}"
+            salt = f"{chance.getrandbits(128):032x}".encode()
+            places = {b"contract": name.encode(), b"stream": f"contract:{name}".encode(), b"salt": salt,
+                      b"number": str(c).encode(), b"at": at}  # fmt: skip
+            yield NewRow(f"contract:{name}", version, topic, form % places)
+
+
+def _instant(moment: datetime) -> bytes:
+    return moment.isoformat().replace("+00:00", "Z").encode()
+
+
+def fill(folder: Path, entries: int, contracts: int) -> Path:
+    path = folder / f"{entries}-{contracts}.db"
+    clock = Clock()
+    clock.now = RECORDED
+    with open_ledger(str(path), clock=clock) as book:
+        book.open()
+        found = rows(folder, entries, contracts)
+        while batch := list(islice(found, FILLED_AT_ONCE)):
+            with book.store.write() as transaction:
+                at = transaction.insert(batch)
+                tree.extend(transaction, at, [row.state for row in batch])
+    return path
+
+
+# --- measuring ---
+
+
+def timed(action: Callable[[], Any]) -> float:
     gc.collect()
-    began = clock()
+    began = time.process_time()
     action()
-    return clock() - began
+    return time.process_time() - began
 
 
-def worked(action: Callable[[], Any]) -> float:
-    """Processor seconds: what reads from the page cache does not wait for a disk, only for its neighbours."""
-    return timed(action, time.process_time)
+def in_turns(actions: Sequence[tuple[Callable[[], Any], Callable[[], Any]]]) -> tuple[float, float]:
+    """The medians of what is done to this ledger, and of the same done to the base, one after the other."""
+    pairs = [(timed(mine), timed(base)) for mine, base in actions]
+    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
 
 
-def append(folder: Path, entries: int, contracts: int) -> tuple[list[float], list[float]]:
-    """Batch by batch, ours and raw in turns, so that a disk that slows down slows both."""
-    clock, ours, raw = Clock(), [], []
-    events = told(contracts)
-    with open_ledger(str(folder / "book.db"), clock=clock) as book, closing(connection(folder / "raw.db")) as plain:
-        for number in range(0, entries, BATCH):
-            clock.now = RECORDED + timedelta(hours=number // BATCH)
-            batch = list(islice(events, min(BATCH, entries - number)))
-            before = book.position
-            ours.append(timed(lambda b=batch: book.record(b)))
-            rows = [tuple(row)[1:] for row in book.store.read(before + 1, BATCH + 10)]
-            raw.append(timed(lambda r=rows: commit(plain, r)))
-    return ours, raw
+def forgetting(book: Any, question: str, name: str, **params: Any) -> Callable[[], Any]:
+    def asked() -> None:
+        book._kept.clear()
+        book._positions.clear()
+        book._roots.clear()
+        ask(book, question, contract=name, **params)
+
+    return asked
 
 
-def commit(plain: Any, rows: list[Any]) -> None:
-    plain.execute("BEGIN IMMEDIATE")
-    plain.executemany(INSERT, rows)
-    plain.execute("COMMIT")
+def spread(count: int, of: int) -> list[int]:
+    return [n * of // count for n in range(count)]
 
 
-def measure(folder: Path, entries: int, contracts: int) -> Measured:
-    ours, raw = append(folder, entries, contracts)
-    (folder / "raw.db").unlink()
-    late = max(1, len(ours) // 4)
-    path = folder / "book.db"
-    known = RECORDED + timedelta(hours=entries // BATCH * 0.9)  # nearly all of it: a real as-of
-    names = [f"C{n * contracts // SAMPLE}" for n in range(min(SAMPLE, contracts))]
-    with open_ledger(str(path), create=False, read_only=True) as book:
-        states = [len(row.state) for row in islice(pages(book), 20_000)]
+def asking(book: Any, base: Any, contracts: int, of_base: int, known: datetime) -> tuple[float, float, float]:
+    """An as-of question and a fleet question beside the base's, and the fleet's whole in as-of questions."""
+    pairs = [(f"C{c}", f"C{b}") for c, b in zip(spread(SAMPLE, contracts), spread(SAMPLE, of_base), strict=True)]
+    as_of = {"month": "2021-01", "known_at": known}
+    for name, ledger in ((pairs[0][0], book), (pairs[0][1], base)):
+        forgetting(ledger, "availability", name, **as_of)()
+    mine, its = in_turns([(forgetting(book, "availability", c, **as_of), forgetting(base, "availability", b, **as_of))
+                          for c, b in pairs])  # fmt: skip
+    fleet, its_fleet = in_turns([(forgetting(book, "breaches", c, **MONTH), forgetting(base, "breaches", b, **MONTH))
+                                 for c, b in pairs])  # fmt: skip
+    return mine / its, fleet / its_fleet, contracts * fleet / mine
 
-        def availability(name: str) -> Any:
-            return ask(book, "availability", contract=name, month="2021-01", known_at=known)
 
-        availability(names[0])
-        cold = [forgetting(book, lambda n=n: availability(n)) for n in names]
-        warm = [worked(lambda n=n: availability(n)) for n in names]
-        fleet = [forgetting(book, lambda n=n: ask(book, "breaches", contract=n, **MONTH)) for n in names]
-        wanted = Wanted(contract=names[-1], first="2021-01", last="2021-01", known_at=None)
-        exported = worked(lambda: export_bundle(book, wanted, folder / "bundle.zip"))
+def receipts(book: Any, base: Any) -> float:
+    made = []
+    for ledger in (book, base):
+        size = ledger.position
+        head = sign_checkpoint(Checkpoint(KEY.name, size, tree.root_at(ledger.store, size)), KEY)
+        made.append([lambda s=ledger.store, p=1 + at, h=head: heads.receipt(s, p, h) for at in spread(SAMPLE, size)])
+    mine, its = in_turns(list(zip(*made, strict=True)))
+    return mine / its
+
+
+def appending(path: Path, base: Path) -> float:
+    """Batches recorded in turns, checks, idempotency, tree and commit included; the first, which loads streams, is
+    not counted. Both ledgers are left longer: a copy of the base is used."""
+    peer = base.with_suffix(".peer")
+    shutil.copy(base, peer)
+    clock = Clock()
+    clock.now = WRITTEN
+    with open_ledger(str(path), clock=clock) as book, open_ledger(str(peer), clock=clock) as other:
+        lots = list(_lots())
+        mine, its = in_turns([(lambda lot=lot: book.record(lot), lambda lot=lot: other.record(lot)) for lot in lots][1:])
+    peer.unlink()
+    return mine / its
+
+
+def _lots() -> Iterator[list[dict[str, Any]]]:
+    envelope = {"specversion": "1.0", "source": "bench"}
+    events = (event for day in range(1_000, 10**6) for c in range(WRITTEN_TO)
+              for event in _day(envelope, f"contract:C{c}", day))  # fmt: skip
+    for _ in range(LOTS):
+        yield list(islice(events, LOT))
+
+
+def alone(code: str) -> tuple[float, float]:
+    """Processor seconds and the highest memory, in MiB, of Python code in a process of its own."""
+    ran = subprocess.run([sys.executable, "-c", ALONE.format(code)], stdout=subprocess.PIPE, check=True,
+                         cwd=Path(__file__).parents[2])  # fmt: skip
+    seconds, peak = json.loads(ran.stdout)
+    return seconds, peak
+
+
+def measure(folder: Path, entries: int, contracts: int, base: tuple[Path, int] | None) -> Measured:
+    path = fill(folder, entries, contracts)
+    per = entries // contracts
+    known = RECORDED + timedelta(minutes=per * 0.9)  # nearly all of it: a real as-of
+    beside, of_base = base or (path, contracts)
+    with ExitStack() as stack:
+        book, peer = (stack.enter_context(open_ledger(str(p), create=False, read_only=True)) for p in (path, beside))
         count = book.position
-    verified = worked(lambda: checked(verify(str(path))))
+        states = [len(row.state) for row in book.store.read(count // 2, 10_000)]
+        cold, fleet, asked = asking(book, peer, contracts, of_base, known)
+        receipt = receipts(book, peer)
+    size = path.stat().st_size
+    out = folder / "bundle.zip"
+    exported, export_mib = alone(EXPORT.format(path=str(path), name=f"C{contracts - 1}", out=str(out)))
+    verified, verify_mib = alone(VERIFY.format(path=str(path)))
+    append = appending(path, beside) if base else 1.0
     return Measured(
-        entries, contracts, statistics.mean(states), path.stat().st_size / count, sum(raw) / sum(ours),
-        sum(raw[-late:]) / sum(ours[-late:]), statistics.median(cold), statistics.median(warm), statistics.median(fleet),
-        verified / count, exported, (folder / "bundle.zip").stat().st_size / count,
+        entries, contracts, statistics.mean(states), size / count, append, cold, receipt, fleet, asked,
+        verified / count, verify_mib, exported, export_mib, out.stat().st_size / count,
     )  # fmt: skip
 
 
-def forgetting(book: Any, action: Callable[[], Any]) -> float:
-    book._kept.clear()
-    book._positions.clear()
-    return worked(action)
-
-
-def checked(found: Any) -> None:
-    assert found.holds, found.checks
-
-
-COLUMNS = (
+COLUMNS: tuple[tuple[str, Callable[[Measured, Measured], str]], ...] = (
     # heading, what is shown of a row and its base
     ("entries", lambda m, b: f"{m.entries:,}"),
     ("contracts", lambda m, b: f"{m.contracts:,}"),
     ("bytes an entry", lambda m, b: f"{m.state_bytes:.0f}"),
     ("file bytes an entry", lambda m, b: f"{m.file_bytes:.0f}"),
-    ("append / raw", lambda m, b: f"{m.append_to_raw:.2f}"),
-    ("its last quarter", lambda m, b: f"{m.append_late:.2f}"),
-    ("as-of cold / base", lambda m, b: f"{m.cold / b.cold:.2f}"),
-    ("warm / its cold", lambda m, b: f"{m.warm / m.cold:.2f}"),
-    ("a contract of the fleet / base", lambda m, b: f"{m.fleet / b.fleet:.2f}"),
-    ("verify an entry / base", lambda m, b: f"{m.verified / b.verified:.2f}"),
-    ("export / base", lambda m, b: f"{m.exported / b.exported:.2f}"),
+    ("append a batch", lambda m, b: f"{m.append:.2f}"),
+    ("as-of question", lambda m, b: f"{m.cold:.2f}"),
+    ("receipt", lambda m, b: f"{m.receipt:.2f}"),
+    ("fleet, a contract", lambda m, b: f"{m.fleet:.2f}"),
+    ("fleet, all / as-of", lambda m, b: f"{m.asked:,.0f}"),
+    ("verify an entry", lambda m, b: f"{m.verified / b.verified:.2f}"),
+    ("verify MiB", lambda m, b: f"{m.verify_mib:.0f}"),
+    ("export", lambda m, b: f"{m.exported / b.exported:.1f}"),
+    ("export MiB", lambda m, b: f"{m.export_mib:.0f}"),
     ("bundle bytes an entry", lambda m, b: f"{m.bundle_bytes:.1f}"),
 )
 
@@ -160,22 +279,28 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--entries", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--quick", action="store_true", help="20,000 and 100,000 entries")
+    parser.add_argument("--keep", action="store_true", help="leave the ledgers where they are, and say where")
     options = parser.parse_args()
-    bases: dict[int, Measured] = {}
+    bases: dict[int, tuple[Path, int]] = {}
+    first: dict[int, Measured] = {}
+    folder = Path(tempfile.mkdtemp(prefix="scale-"))
     sys.stdout.write("| " + " | ".join(heading for heading, _ in COLUMNS) + " |\n" + "|---:" * len(COLUMNS) + "|\n")
-    for entries in [20_000, 100_000] if options.quick else options.entries:
-        for each in (1000, 100):
-            if entries // each > 10_000:
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                found = measure(Path(folder), entries, entries // each)
-            base = bases.setdefault(each, found)
-            sys.stdout.write("| " + " | ".join(shown(found, base) for _, shown in COLUMNS) + " |\n")
-            sys.stdout.write(
-                f"<!-- here: cold {found.cold * 1e3:.1f} ms, fleet {found.fleet * 1e3:.1f} ms a contract, verify "
-                f"{found.verified * 1e6:.1f} us an entry, export {found.exported:.2f} s -->\n"
-            )
-            sys.stdout.flush()
+    try:
+        for entries in [20_000, 100_000] if options.quick else options.entries:
+            for each in (1000, 100):
+                if entries // each > 10_000:
+                    continue
+                found = measure(folder, entries, entries // each, bases.get(each))
+                bases.setdefault(each, (folder / f"{entries}-{entries // each}.db", entries // each))
+                base = first.setdefault(each, found)
+                sys.stdout.write("| " + " | ".join(shown(found, base) for _, shown in COLUMNS) + " |\n")
+                (folder / "bundle.zip").unlink()
+                sys.stdout.flush()
+    finally:
+        if options.keep:
+            sys.stdout.write(f"{folder}\n")
+        else:
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
