@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ledger.checkpoint import Checkpoint, cosign_checkpoint, open_checkpoint, pa
 from ledger.errors import Refused
 from ledger.headlock import WAIT_SECONDS, HeadLock
 from ledger.keys import keys_of, origin_of, read_key
-from ledger.merkle import HASH_BYTES, leaf_hash, leaf_hashes
+from ledger.merkle import HASH_BYTES, Node, leaf_hash, leaf_hashes
 from ledger.notes import COSIGNATURE, VerifierKey
 from ledger.store import Row, Store
 from ledger.tiles import WIDTH
@@ -170,23 +171,37 @@ def receipt(store: Store, position: int, checkpoint: bytes) -> bytes:
     Its cost follows the tree's height alone. The checkpoint's signature is not looked at (`own_head` does).
     Raises `Refused`: `bad_position`, `head_conflict`, `damaged_ledger`.
     """
+    return next(receipts(store, [position], checkpoint))
+
+
+def receipts(store: Store, positions: Iterable[int], checkpoint: bytes) -> Iterator[bytes]:
+    """The receipts of many entries against one checkpoint, each as `receipt` gives it.
+
+    What hangs over the last full tile, in every receipt's proof, is hashed once; what was read is kept only here.
+    """
     head = parse_checkpoint(checkpoint)
-    if not 0 < position <= head.size:
-        raise Refused("bad_position", f"position {position} is not under that head; it speaks of 1 to {head.size}")
-    last, row = store.last(), store.read_at(position)
-    if last is None or row is None or last.position < head.size:
-        raise Refused("head_conflict", f"that head speaks of {head.size} entries; the ledger does not hold so many")
     node = tree.node_of(store, head.size)
-    path = merkle.inclusion_proof(position - 1, head.size, node)
-    try:
-        merkle.verify_inclusion(position - 1, head.size, leaf_hash(row.state), path, head.root)
-    except Refused:  # only now the whole root is worth its cost: it tells whose fault this is
-        if merkle.frontier(head.size, node).root() != head.root:
-            raise Refused("head_conflict", f"that head's root over {head.size} entries is not this ledger's") from None
-        raise Refused(
-            "damaged_ledger", f"the entry at position {position} is not the one the tree was built over"
-        ) from None
-    return proofs.format_receipt(proofs.Receipt(position - 1, tuple(path), checkpoint))
+    for position in positions:
+        if not 0 < position <= head.size:
+            raise Refused("bad_position", f"position {position} is not under that head; it speaks of 1 to {head.size}")
+        last, row = store.last(), store.read_at(position)
+        if last is None or row is None or last.position < head.size:
+            raise Refused("head_conflict", f"that head speaks of {head.size} entries; the ledger does not hold so many")
+        leaf = leaf_hash(row.state)
+        path = merkle.inclusion_proof(position - 1, head.size, node)
+        try:
+            merkle.verify_inclusion(position - 1, head.size, leaf, path, head.root)
+        except Refused:  # only now the whole root is worth its cost: it tells whose fault this is
+            raise _at_fault(head, position, leaf, node) from None
+        yield proofs.format_receipt(proofs.Receipt(position - 1, tuple(path), checkpoint))
+
+
+def _at_fault(head: Checkpoint, position: int, leaf: bytes, node: Node) -> Refused:
+    if merkle.frontier(head.size, node).root() != head.root:
+        return Refused("head_conflict", f"that head's root over {head.size} entries is not this ledger's")
+    if node(0, position - 1) != leaf:
+        return Refused("damaged_ledger", f"the entry at position {position} is not the one the tree was built over")
+    return Refused("damaged_ledger", f"a tile of the tree over position {position} is not made of those below it")
 
 
 def extension(store: Store, held: Checkpoint | None, checkpoint: bytes) -> bytes:

@@ -53,17 +53,23 @@ def put_tile(connection: Connection, level: int, number: int, root: bytes, hashe
 
 def tile(connection: Connection, level: int, number: int) -> bytes | None:
     """The hashes of a full tile, or None where there is none yet."""
-    if not has_tree(connection):
-        return None
     key = level << LEVEL_BITS | number
-    found = connection.execute("SELECT hashes FROM tree_tiles WHERE id = ?", (key,)).fetchone()
-    return None if found is None else found[0]
+    found = _asked(connection, "SELECT hashes FROM tree_tiles WHERE id = ?", (key,))
+    return found[0][0] if found else None
 
 
 def tile_roots(connection: Connection, level: int, first: int, count: int) -> list[bytes]:
     """The roots over the full tiles of a level from number `first`, at most `count`, in order."""
-    if not has_tree(connection):
-        return []
     low = level << LEVEL_BITS | first
-    rows = connection.execute("SELECT root FROM tree_tiles WHERE id >= ? AND id < ? ORDER BY id", (low, low + count))
-    return [row[0] for row in rows]
+    statement = "SELECT root FROM tree_tiles WHERE id >= ? AND id < ? ORDER BY id"
+    return [row[0] for row in _asked(connection, statement, (low, low + count))]
+
+
+def _asked(connection: Connection, statement: str, parameters: Sequence[Any]) -> list[Any]:
+    """Rows of the tree's table, none where the file has no such table: which is looked for only after it failed."""
+    try:
+        return list(connection.execute(statement, parameters))
+    except Exception:
+        if has_tree(connection):
+            raise
+        return []

@@ -121,7 +121,8 @@ def read_entries(data: bytes, width: int) -> list[bytes]:
 def node_from_tiles(tile: Callable[[int, int, int], bytes], size: int, kept: int = 64) -> Node:
     """The subtree roots of a tree of `size` leaves, from its tiles: `tile(level, number, width)` gives one's bytes.
 
-    A partial tile is asked with the width it has at `size`. The last `kept` tiles are remembered.
+    A partial tile is asked with the width it has at `size`. The last `kept` tiles, and the roots last given, are
+    remembered.
     """
 
     @lru_cache(maxsize=kept)
@@ -129,6 +130,7 @@ def node_from_tiles(tile: Callable[[int, int, int], bytes], size: int, kept: int
         width = width_in(size, level, number)
         return split_hashes(tile(level, number, width), width)
 
+    @lru_cache(maxsize=kept * WIDTH_BITS)
     def node(level: int, index: int) -> bytes:
         assert 0 <= index < size >> level, (level, index, size)
         tile_level, within = divmod(level, WIDTH_BITS)

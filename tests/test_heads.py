@@ -17,9 +17,10 @@ from ledger import Refused, heads, merkle, open_ledger, tree
 from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
 from ledger.headlock import HeadLock
 from ledger.keys import make_key, origin_of, read_key, retire_key, write_key
-from ledger.notes import COSIGNATURE
+from ledger.notes import COSIGNATURE, signer_from_seed
 from ledger.policy import accept, parse_policy
 from ledger.proofs import verify_receipt
+from ledger.store import NewRow, open_store
 from tests.conftest import Clock
 from tests.story import CONTRACT
 
@@ -376,6 +377,32 @@ def test_no_receipt_leaves_a_ledger_that_contradicts_the_head(place: Path) -> No
         assert refused(lambda: heads.receipt(second.store, 1, signed)).code == "head_conflict"
         second.record([OPENING, *outages(0, 700)])
         assert refused(lambda: heads.receipt(second.store, 1, signed)).code == "head_conflict"
+
+
+def test_many_receipts_under_one_head_are_those_given_one_at_a_time(place: Path) -> None:
+    signed = sign(place)
+    positions = [590, 1, 256, 257, 300]
+    with again(place / "book.db") as book:
+        together = list(heads.receipts(book.store, positions, signed))
+        assert together == [heads.receipt(book.store, position, signed) for position in positions]
+
+
+def test_a_changed_tile_above_the_lowest_is_told_from_a_changed_entry(tmp_path: Path) -> None:
+    states = [b"entry %d" % n for n in range(256 * 256 + 10)]
+    key = signer_from_seed("t/log", b"k" * 32)
+    path = tmp_path / "tall.db"
+    with closing(open_store(str(path), create=True)) as store:
+        with store.write() as transaction:
+            at = transaction.insert([NewRow("contract:C1", n, "outage_started", state) for n, state in enumerate(states, 1)])
+            tree.extend(transaction, at, states)
+        signed = sign_checkpoint(Checkpoint(key.name, len(states), tree.root_at(store, len(states))), key)
+        for position in (1, 300, 65_536, 65_537):
+            assert verify_receipt(states[position - 1], heads.receipt(store, position, signed), key.verifier)
+    tamper(path, "UPDATE tree_tiles SET hashes = zeroblob(8192) WHERE id = 1 << 48")
+    with closing(open_store(str(path), create=False)) as store:
+        no = refused(lambda: heads.receipt(store, 300, signed))
+        assert (no.code, "a tile of the tree over position 300" in no.message) == ("damaged_ledger", True)
+        assert heads.receipt(store, 65_537, signed)  # whose way to the root does not lead through it
 
 
 def test_a_given_head_must_be_signed_by_a_key_of_the_ledger(place: Path) -> None:
