@@ -10,7 +10,7 @@ entries and nothing else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,11 +41,19 @@ class Published(Struct, frozen=True):
     removed: tuple[str, ...]
 
 
-def publish(book: Ledger, directory: str | Path, checkpoint: bytes, *, hashes_only: bool = False) -> Published:
+def publish(
+    book: Ledger,
+    directory: str | Path,
+    checkpoint: bytes,
+    *,
+    hashes_only: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Published:
     """Bring the directory, made if need be, up to a signed checkpoint of this ledger.
 
     Raises `Refused`: `head_conflict` where the directory holds a head of another ledger, or one that this
     ledger or checkpoint does not continue; `bad_note` where it holds something else under that name.
+    `progress` is told what is done, how many of it, of how many.
     """
     head = own_head(book, checkpoint)
     root = Path(directory)
@@ -53,13 +61,13 @@ def publish(book: Ledger, directory: str | Path, checkpoint: bytes, *, hashes_on
         before = _published_head(book, root, head)
         if not _adds(root / "checkpoint", checkpoint, before, head):
             checkpoint = (root / "checkpoint").read_bytes()
-        written = [
-            tile.path
-            for tile in new_tiles(0, head.size)
-            if not (hashes_only and tile.level == ENTRIES)
-            and not _stands(root, tile, before)
-            and _write(root / tile.path, _bytes_of(book.store, tile))
-        ]
+        wanted = [tile for tile in new_tiles(0, head.size) if not (hashes_only and tile.level == ENTRIES)]
+        written = []
+        for number, tile in enumerate(wanted, 1):
+            if not _stands(root, tile, before) and _write(root / tile.path, _bytes_of(book.store, tile)):
+                written.append(tile.path)
+            if progress:
+                progress("files written", number, len(wanted))
         _check(root, head)
         written += ["checkpoint"] if _write(root / "checkpoint", checkpoint) else []
         removed = _remove_outgrown(root, before, head.size)

@@ -4,7 +4,7 @@ Every header is a function of name, size and checksum: no compression, no extra 
 needs it, no comments, 1980-01-01 00:00, mode 0644. `manifest.json` comes first, the others follow in the byte
 order of their names, without a gap between them. The reader writes each header anew and compares: what differs
 in a single bit (compressed, encrypted, overlapping, a link, a name twice, bytes before, between or after) is
-`Refused("bad_bundle")` before any member is read, and no member is read beyond its limit.
+`Refused("bad_bundle")` before any member is read, and no member is read beyond its limit (`over_limit`).
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def write_bundle(out: BinaryIO, members: Sequence[tuple[str, Source, Digest]]) -
 class Bundle:
     """A bundle open for reading, its container verified. Use as a context manager.
 
-    Raises `Refused`: `no_file`, and `bad_bundle` for whatever is not exactly as written above.
+    Raises `Refused`: `no_file`, `cut_short`, `over_limit`, and `bad_bundle` for whatever else is not exactly as
+    written above.
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class Bundle:
         try:
             self.size = self._file.seek(0, 2)
             if self.size > max_bytes:
-                raise Refused("bad_bundle", f"{self.size} bytes, over the limit of {max_bytes}")
+                raise Refused("over_limit", f"{self.size} bytes, over the limit of {max_bytes}")
             self.members: dict[str, Member] = {member.name: member for member in self._directory()}
         except BaseException:
             self._file.close()
@@ -173,11 +174,11 @@ class Bundle:
         self._file.close()
 
     def read(self, name: str, limit: int = MAX_MEMBER_BYTES) -> bytes:
-        """All of a file, of at most `limit` bytes. Raises `Refused("bad_bundle")` where it is missing or larger."""
+        """All of a file, of at most `limit` bytes. Raises `Refused`: `bad_bundle` (missing), `over_limit`."""
         if name not in self.members:
             raise Refused("bad_bundle", f"{name} is missing")
         if self.members[name].size > limit:
-            raise Refused("bad_bundle", f"{name} is {self.members[name].size} bytes, over the limit of {limit}")
+            raise Refused("over_limit", f"{name} is {self.members[name].size} bytes, over the limit of {limit}")
         return b"".join(self.stream(name))
 
     def stream(self, name: str) -> Iterator[bytes]:
@@ -228,14 +229,15 @@ class Bundle:
         """How many members, and size and place of the directory."""
         tail = self._at(max(self.size - _END_BYTES, 0), _END_BYTES)
         if len(tail) != _END_BYTES or not tail.startswith(b"PK\5\6"):
-            raise Refused("bad_bundle", "it does not end as a zip without a comment does: cut short, or bytes after it")
+            raise Refused("cut_short", "it does not end as a zip without a comment does: cut short, or bytes after it")
         _, _, _, _, count, size, offset, _ = struct.unpack(_END, tail)
         if count == _MANY or _WIDE in (size, offset):
             wide = self._at(max(self.size - _END_BYTES - _LOCATOR_BYTES - _END64_BYTES, 0), _END64_BYTES)
             if len(wide) == _END64_BYTES and wide.startswith(b"PK\6\6"):
                 *_, count, size, offset = struct.unpack(_END64, wide)
         if not 0 < count <= MAX_MEMBERS:
-            raise Refused("bad_bundle", f"{count} files; a bundle has 1 to {MAX_MEMBERS}")
+            code = "over_limit" if count else "bad_bundle"
+            raise Refused(code, f"{count} files; a bundle has 1 to {MAX_MEMBERS}")
         expected = _end(count, size, offset) if max(size, offset) <= self.size else b""
         if offset + size + len(expected) != self.size or self._at(offset + size, len(expected)) != expected:
             raise Refused("bad_bundle", "the end of the zip does not fit its directory: cut short, or bytes added")

@@ -14,6 +14,7 @@ from msgspec import Struct
 from ledger.errors import Refused
 
 State = Literal["ok", "FAILED", "not checked"]
+Progress = Callable[[str, int, int], None]  # what is done, how many of it, of how many
 
 
 class Check(Struct, frozen=True):
@@ -41,10 +42,15 @@ class Failed(Exception):
         super().__init__(message)
 
 
+def _tell_nobody(what: str, done: int, of: int) -> None:
+    """Where nobody wants to know how far it has got."""
+
+
 class Checks:
     """The checks of one verification, in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Progress | None = None) -> None:
+        self.tell: Progress = tell or _tell_nobody
         self.found: list[Check] = []
         self._unmet: set[str] = set()
 
@@ -62,6 +68,8 @@ class Checks:
             return self.add(name, "FAILED", str(why), why.position)
         except Refused as no:
             return self.add(name, "FAILED", f"{no.code}: {no.message}")
+        except MemoryError:
+            return self.add(name, "FAILED", "over_limit: it takes more memory than the verifier allows")
         except Exception as error:
             return self.add(name, "FAILED", f"cannot be read: {type(error).__name__}: {str(error)[:200]}")
 

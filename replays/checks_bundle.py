@@ -24,17 +24,18 @@ from ledger.zones import TZ_VERSION
 from projections.asking import Answer
 from projections.questions import instant_of
 from replays.bundle import MANIFEST, NOTE, Bundle, digest
-from replays.checks import Checks, Failed, NotChecked
+from replays.checks import Checks, Failed, NotChecked, Progress
 from replays.checks_entries import CANONICAL, CLOCK, VERSIONS, EntryAudit
 from replays.checks_heads import Trust, check_held, check_note, check_policy, check_witnesses
 from replays.checks_tiles import check_tiles, node_at
 from replays.export import readings_file, relied
-from replays.manifest import Manifest, frame_file, note_text, read_manifest
+from replays.manifest import Manifest, frame_file, most_bytes, note_text, read_manifest
 from replays.report import About, pages
 from replays.shown import Shown, answer_name, frames_of, period, streams_of
 
 MAX_LINE_BYTES = 70_000
 PAGE = 4096
+PAGE_BYTES = 16 << 20
 # as they are told
 ORDER = (
     "container", "manifest", "manifest signature", "files", "checkpoint", "policy", "held head", "witnesses",
@@ -44,7 +45,7 @@ ORDER = (
 
 def check_bundle(bundle: Bundle, trust: Trust, checks: Checks) -> None:
     """Every check but the container's, which is what opening it was."""
-    run = _Run(bundle, trust)
+    run = _Run(bundle, trust, checks.tell)
     listed = ("manifest", "files")
     treed = (*listed, "checkpoint", "tiles", "root")
     read = (*treed, "entries", CANONICAL, VERSIONS)
@@ -79,8 +80,9 @@ class _Run:
     head: Checkpoint
     shown: Shown
 
-    def __init__(self, bundle: Bundle, trust: Trust) -> None:
+    def __init__(self, bundle: Bundle, trust: Trust, tell: Progress) -> None:
         self.bundle = bundle
+        self.tell = tell
         self.trust = trust
         self.judged: Judged | None = None
         self.audit = EntryAudit()
@@ -89,7 +91,7 @@ class _Run:
         self._tile = lru_cache(maxsize=32)(self._read_tile)
 
     def manifest_read(self) -> str:
-        self.manifest = m = read_manifest(self.bundle.read(MANIFEST))
+        self.manifest = m = read_manifest(self.bundle.read(MANIFEST, most_bytes(len(self.bundle.members))))
         period(m.first, m.last)
         return f"contract {m.contract}, {m.first} to {m.last}, as known at {m.known_at or 'any time'}, by {m.software}"
 
@@ -104,7 +106,8 @@ class _Run:
         there = set(self.bundle.members) - {MANIFEST, NOTE}
         for path in sorted(there ^ set(listed)):
             raise Failed(f"{path} is {'not listed' if path in there else 'missing'}")
-        for path, file in listed.items():
+        for number, (path, file) in enumerate(listed.items(), 1):
+            self.tell("files compared", number, len(listed))
             found = digest(self.bundle.stream(path))
             if (found.size, found.sha256) != (file.bytes, file.sha256):
                 raise Failed(f"{path} is not the file the manifest lists")
@@ -197,6 +200,7 @@ class _Run:
     def entries(self) -> str:
         """Each entry shown is the one whose hash stands at its place in the tree."""
         for positions, states in self._pages():
+            self.tell("entries read", positions[-1], self.head.size)
             with without_collector(len(states)):
                 self._compare(positions, states)
                 for position, entry in zip(positions, self.audit.page(positions, states), strict=True):
@@ -221,7 +225,7 @@ class _Run:
         """The lines of entries.tsv, read strictly, a page at a time."""
         positions: list[int] = []
         states: list[bytes] = []
-        last = 0
+        last = held = 0
         for line in _lines(self.bundle.stream("log/entries.tsv")):
             number, tab, state = line.partition(b"\t")
             position = int(number) if _POSITION.match(number) else 0
@@ -230,9 +234,10 @@ class _Run:
             positions.append(position)
             states.append(state)
             last = position
-            if len(states) == PAGE:
+            held += len(state)
+            if len(states) == PAGE or held > PAGE_BYTES:
                 yield positions, states
-                positions, states = [], []
+                positions, states, held = [], [], 0
         if states:
             yield positions, states
 
@@ -265,7 +270,7 @@ class _Run:
     def recompute(self) -> str:
         """Every question of the period, asked again of the entries shown."""
         m = self.manifest
-        given = self.bundle.read("readings.json")
+        given = self.bundle.read("readings.json", 1 << 20)
         switches = _switches(given)
         known_at = None if m.known_at is None else instant_of("known_at", m.known_at)
         self.shown = Shown(
@@ -278,6 +283,7 @@ class _Run:
         for name in sorted(names ^ there):
             raise Failed(f"{name} {'is missing' if name in names else 'answers nothing that was asked'}")
         for number, question in enumerate(asked, 1):
+            self.tell("answers found again", number, len(asked))
             self.given.append(self.shown.answer(question, switches))
             name = answer_name(number, question[0])
             if self.bundle.read(name) != self.given[-1].to_json().encode():

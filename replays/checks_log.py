@@ -20,18 +20,19 @@ from ledger.store import Store
 from ledger.streams import without_collector
 from ledger.tiles import ENTRIES, FULL_TILE_BYTES, MAX_ENTRY_BYTES, WIDTH, Tile, read_entries, width_in
 from ledger.tree import root_text
-from replays.checks import Checks, Failed, NotChecked
+from replays.checks import Checks, Failed, NotChecked, Progress
 from replays.checks_entries import CANONICAL, CLOCK, COLUMNS, VERSIONS, EntryAudit
 from replays.checks_heads import Trust, check_held, check_policy, check_witnesses
 from replays.checks_tiles import TileAudit, check_tiles, node_at
 
 PAGE = 8 * WIDTH
+PAGE_BYTES = 16 << 20
 NO_ANSWERS = "answers are computed when they are asked for; a bundle holds those that were given"
 
 
 def check_ledger(store: Store, trust: Trust, checks: Checks) -> None:
     """Every check of a ledger in its store."""
-    run = _Ledger(store, trust)
+    run = _Ledger(store, trust, checks.tell)
     for name, check, needs in (
         ("container", run.container, ()),
         ("entries", run.entries, ("container",)),
@@ -52,8 +53,9 @@ def _no_answers() -> str:
 
 
 class _Ledger:
-    def __init__(self, store: Store, trust: Trust) -> None:
+    def __init__(self, store: Store, trust: Trust, tell: Progress) -> None:
         self.store = store
+        self.tell = tell
         self.trust = trust
         self.audit = EntryAudit()
         self.size = 0
@@ -84,6 +86,7 @@ class _Ledger:
             if start == 1:
                 self.origin = _origin(found[0])
             start += len(rows)
+            self.tell("entries read", start - 1, self.size)
         return f"{self.size} entries read, no position missing"
 
     def tiles(self) -> str:
@@ -117,7 +120,7 @@ def _origin(first: Entry | None) -> str:
 
 def check_published(directory: Path, trust: Trust, checks: Checks) -> None:
     """Every check of a log published as static files."""
-    run = _Published(directory, trust)
+    run = _Published(directory, trust, checks.tell)
     treed = ("checkpoint", "tiles", "root")
     for name, check, needs in (
         ("checkpoint", run.checkpoint, ()),
@@ -142,15 +145,19 @@ def check_published(directory: Path, trust: Trust, checks: Checks) -> None:
 class _Published:
     head: Checkpoint
 
-    def __init__(self, directory: Path, trust: Trust) -> None:
+    def __init__(self, directory: Path, trust: Trust, tell: Progress) -> None:
         self.directory = directory
+        self.tell = tell
         self.trust = trust
         self.audit = EntryAudit()
         self.judged: Judged | None = None
         self.hashes_only = not (directory / "tile" / "entries").is_dir()
 
     def _file(self, path: str, limit: int) -> bytes | None:
-        """A file's bytes; None where there is none. Links that lead elsewhere are as good as what they lead to."""
+        """A file's bytes; None where there is none. Links that lead elsewhere are as good as what they lead to;
+        a pipe or a device, which may never end, is no file."""
+        if not (self.directory / path).is_file():
+            return None
         with suppress(FileNotFoundError, NotADirectoryError), (self.directory / path).open("rb") as file:
             data = file.read(limit + 1)
             if len(data) > limit:
@@ -198,6 +205,7 @@ class _Published:
         if self.hashes_only:
             raise NotChecked("the log was published as hashes only")
         for first, states in self._pages():
+            self.tell("entries read", first + len(states) - 1, self.head.size)
             with without_collector(len(states)):
                 found = self.audit.page(range(first, first + len(states)), states)
             if first == 1 and _origin(found[0]) != self.head.origin:
@@ -206,7 +214,7 @@ class _Published:
 
     def _pages(self) -> Iterator[tuple[int, list[bytes]]]:
         """Entry bundles, several at once, each compared with its hash tile."""
-        first, states = 1, []
+        first, states, held = 1, [], 0
         for number in range(-(-self.head.size // WIDTH)):
             tile = Tile(ENTRIES, number, width_in(self.head.size, 0, number))
             try:
@@ -219,8 +227,9 @@ class _Published:
                 if hashes[at * HASH_BYTES : (at + 1) * HASH_BYTES] != leaf:
                     raise Failed("the entry is not the one whose hash stands there", number * WIDTH + at + 1)
             states += entries
-            if len(states) >= PAGE:
+            held += len(data)
+            if len(states) >= PAGE or held > PAGE_BYTES:
                 yield first, states
-                first, states = first + len(states), []
+                first, states, held = first + len(states), [], 0
         if states:
             yield first, states

@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from ledger.errors import Refused
 from ledger.events import CalendarPublished, TermsVersionPublished
-from ledger.merkle import MAX_SIZE
 from ledger.tiles import WIDTH
 from replays.bundle import FORMAT, is_member_name
 
@@ -58,20 +57,28 @@ def write_manifest(manifest: Manifest) -> bytes:
     return rfc8785.dumps(msgspec.to_builtins(manifest))
 
 
+def most_bytes(files: int) -> int:
+    """The longest a manifest of so many files may be; what it decodes to takes about twenty times as much."""
+    return (4 << 20) + 400 * files
+
+
 def read_manifest(data: bytes) -> Manifest:
-    """The manifest in these bytes."""
+    """The manifest in these bytes. Raises `Refused`: `bad_bundle`, `over_limit` for numbers beyond what is there."""
     try:
         found = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Refused("bad_bundle", f"manifest.json cannot be read: {str(error)[:200]}") from None
+        code = "over_limit" if "out of range" in str(error) else "bad_bundle"
+        raise Refused(code, f"manifest.json cannot be read: {str(error)[:200]}") from None
     if found.format != FORMAT:
         raise Refused("bad_bundle", f"its format is {found.format[:60]!r}; this software reads {FORMAT}")
-    if not 0 < found.position <= found.size <= min(MAX_SIZE, 2**53 - 1):
+    if not 0 < found.position <= found.size:
         raise Refused("bad_bundle", f"it speaks of position {found.position} of {found.size} entries")
     if found.size > WIDTH * len(found.files):  # before anything is counted as far as a stranger says
-        raise Refused("bad_bundle", f"too few tiles for {found.size} entries")
+        raise Refused("over_limit", f"too few tiles for {found.size} entries")
     numbers = [*found.streams.values(), *(file.bytes for file in found.files)]
-    if not all(0 <= number < 2**53 for number in numbers) or not all(_HEX.match(file.sha256) for file in found.files):
+    if max(numbers, default=0) >= 2**53:
+        raise Refused("over_limit", f"the manifest holds the number {max(numbers)}")
+    if not all(number >= 0 for number in numbers) or not all(_HEX.match(file.sha256) for file in found.files):
         raise Refused("bad_bundle", "a number or a hash of the manifest is none")
     paths = [file.path for file in found.files]
     if paths != sorted(set(paths)) or not all(map(is_member_name, paths)):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,8 +20,9 @@ from ledger.book import Ledger
 from ledger.codec import decode_entry, payload_of, topic_of
 from ledger.errors import Refused
 from ledger.merkle import leaf_hash
-from replays.export import Exported, stream_rows
+from replays.export import Exported, Progress, stream_rows
 
+TOLD_EVERY = 500
 Row = dict[str, Any]
 
 
@@ -34,11 +37,11 @@ class Table(NamedTuple):
     indexes: tuple[str, ...] = ()
 
 
-def tables(book: Ledger, found: Exported) -> tuple[Table, ...]:
+def tables(book: Ledger, found: Exported, progress: Progress | None = None) -> tuple[Table, ...]:
     """Every table of an export, each after those it points to."""
     return (
         Table("streams", ("stream", "last_version"), lambda: _streams(found), "stream"),
-        Table("entries", _ENTRY, lambda: _entries(book, found), "position",
+        Table("entries", _ENTRY, lambda: _entries(book, found, progress), "position",
               (("stream", "streams", "stream"),), ("stream", "type", "recorded_at", "id")),
         Table("answers", _ANSWER, lambda: _answers(found), "answer", (), ("question",)),
         Table("answer_entries", ("answer", "position"), lambda: _because(found), ("answer", "position"),
@@ -70,9 +73,13 @@ def _streams(found: Exported) -> Iterator[Row]:
         yield {"stream": stream, "last_version": last}
 
 
-def _entries(book: Ledger, found: Exported) -> Iterator[Row]:
+def _entries(book: Ledger, found: Exported, progress: Progress | None) -> Iterator[Row]:
+    done, of = 0, sum(found.streams.values())
     for stream in found.streams:
         for row in stream_rows(book.store, stream, found.head.size):
+            done += 1
+            if progress and (done % TOLD_EVERY == 0 or done == of):
+                progress("entries written", done, of)
             entry = decode_entry(row.state)
             plain = {name: getattr(entry, name) for name in _ENTRY[1:8]}
             for name in ("recorded_at", "attested_at"):
@@ -147,14 +154,39 @@ def _text(value: Any) -> str:
 # --- the three forms ---
 
 
-def write_sqlite(book: Ledger, found: Exported, out: Path) -> int:
+def write_tables(form: str, book: Ledger, found: Exported, out: Path, progress: Progress | None = None) -> int:
+    """One of `FORMATS`, whole or not at all; how many rows it holds. Raises `Refused`: `no_file`, `store_failed`."""
+    from sqlite_utils.utils import OperationalError
+
+    _refuse_there(out)
+    part = out.with_name(f"{out.name}.part")
+    try:
+        _remove(part)  # what a kill left of an earlier one
+        count = FORMATS[form](book, found, part, progress)
+        part.replace(out)
+    except (OSError, OperationalError) as error:
+        raise Refused("store_failed", f"{out}: cannot be written: {error}") from None
+    finally:
+        with suppress(OSError):
+            _remove(part)
+    return count
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_sqlite(book: Ledger, found: Exported, out: Path, progress: Progress | None = None) -> int:
     """A SQLite file with foreign keys and indexes; how many rows it holds. Refuses a file that is there."""
     from sqlite_utils import Database
 
     _refuse_there(out)
     database = Database(str(out))
     try:
-        for table in tables(book, found):
+        for table in tables(book, found, progress):
             made = database.table(table.name)
             types = {name: _sql_type(name) for name in table.columns}
             made.create(types, pk=table.key, foreign_keys=list(table.foreign))
@@ -180,10 +212,10 @@ def _flat(table: Table) -> Iterator[Row]:
         yield {name: row[name] for name in table.columns}
 
 
-def write_csv(book: Ledger, found: Exported, out: Path) -> int:
+def write_csv(book: Ledger, found: Exported, out: Path, progress: Progress | None = None) -> int:
     """A directory of CSV files (RFC 4180), one a table; how many rows in all."""
     count = 0
-    for table, path in _files(book, found, out, "csv"):
+    for table, path in _files(book, found, out, "csv", progress):
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, table.columns)
             writer.writeheader()
@@ -197,10 +229,10 @@ def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, bool) else value
 
 
-def write_jsonl(book: Ledger, found: Exported, out: Path) -> int:
+def write_jsonl(book: Ledger, found: Exported, out: Path, progress: Progress | None = None) -> int:
     """A directory of JSON lines, one file a table; how many rows in all."""
     count = 0
-    for table, path in _files(book, found, out, "jsonl"):
+    for table, path in _files(book, found, out, "jsonl", progress):
         with path.open("wb") as file:
             for row in _flat(table):
                 file.write(msgspec.json.encode(row) + b"\n")
@@ -208,13 +240,15 @@ def write_jsonl(book: Ledger, found: Exported, out: Path) -> int:
     return count
 
 
-def _files(book: Ledger, found: Exported, out: Path, suffix: str) -> Iterator[tuple[Table, Path]]:
+def _files(
+    book: Ledger, found: Exported, out: Path, suffix: str, progress: Progress | None
+) -> Iterator[tuple[Table, Path]]:
     _refuse_there(out)
     try:
         out.mkdir(parents=True)
     except OSError as error:
         raise Refused("store_failed", f"{out}: cannot be made: {error.strerror}") from None
-    for table in tables(book, found):
+    for table in tables(book, found, progress):
         yield table, out / f"{table.name}.{suffix}"
 
 
@@ -223,7 +257,7 @@ def _refuse_there(out: Path) -> None:
         raise Refused("no_file", f"{out} is there already; name another")
 
 
-FORMATS: dict[str, Callable[[Ledger, Exported, Path], int]] = {
+FORMATS: dict[str, Callable[[Ledger, Exported, Path, Progress | None], int]] = {
     "sqlite": write_sqlite,
     "csv": write_csv,
     "jsonl": write_jsonl,

@@ -16,7 +16,7 @@ from msgspec import Struct
 from ledger.errors import EXIT_OK, EXIT_PROOF, Refused
 from ledger.sqlite_schema import HEADER_BYTES, MAGIC, is_header
 from replays.bundle import MAX_BUNDLE_BYTES, Bundle
-from replays.checks import Check, Checks
+from replays.checks import Check, Checks, Progress
 from replays.checks_heads import Trust
 
 _KEEPER = "who keeps the signing key, and that what was recorded is true and complete"
@@ -58,7 +58,7 @@ class Verification(Struct, frozen=True):
 def kind_of(what: str) -> str:
     """`ledger`, `bundle`, `dossier` or `published`, by content.
 
-    Raises `Refused`: `no_file`, `not_a_ledger`, `bad_bundle`.
+    Raises `Refused`: `no_file`, `not_a_ledger`, `not_evidence`.
     """
     if "://" in what:
         return "ledger"
@@ -66,8 +66,10 @@ def kind_of(what: str) -> str:
     try:
         if path.is_dir():
             if not (path / "checkpoint").is_file():
-                raise Refused("bad_bundle", f"{what}: a directory without a file `checkpoint` is no published log")
+                raise Refused("not_evidence", f"{what}: a directory without a file `checkpoint` is no published log")
             return "published"
+        if path.exists() and not path.is_file():  # which may keep a reader waiting for ever
+            raise Refused("not_evidence", f"{what}: a pipe or a device; give a file")
         with path.open("rb") as file:
             head = file.read(HEADER_BYTES)
     except (OSError, ValueError) as error:
@@ -77,16 +79,18 @@ def kind_of(what: str) -> str:
             raise Refused("not_a_ledger", f"{what}: a database of something else")
         return "ledger"
     if not head.startswith(b"PK"):
-        raise Refused("bad_bundle", f"{what}: neither a ledger, a bundle nor a published log")
+        raise Refused("not_evidence", f"{what}: neither a ledger, a bundle nor a published log")
     from replays.checks_dossier import is_dossier
 
     return "dossier" if is_dossier(path) else "bundle"
 
 
-def verify(what: str, trust: Trust | None = None, max_bytes: int = MAX_BUNDLE_BYTES) -> Verification:
+def verify(
+    what: str, trust: Trust | None = None, max_bytes: int = MAX_BUNDLE_BYTES, progress: Progress | None = None
+) -> Verification:
     """Every check of a ledger, a bundle or a published log. Raises `Refused` when it is none of them."""
     kind = kind_of(what)
-    checks = Checks()
+    checks = Checks(progress)
     trust = trust or Trust()
     if kind == "dossier":
         from replays.checks_dossier import check_dossier

@@ -13,8 +13,9 @@ import pytest
 from ledger import open_ledger
 from ledger.errors import Refused
 from ledger.merkle import leaf_hash
+from replays import tabular
 from replays.export import Wanted, gather
-from replays.tabular import FORMATS, write_csv, write_jsonl, write_sqlite
+from replays.tabular import FORMATS, write_csv, write_jsonl, write_sqlite, write_tables
 from tests.bundles import FOREIGN_ID, KNOWN_AT, make_ledger
 
 
@@ -83,7 +84,7 @@ def test_csv_reads_back_row_for_row(gathered: Any, tmp_path: Path) -> None:
 
 def test_the_three_forms_hold_the_same_number_of_rows(gathered: Any, tmp_path: Path) -> None:
     book, found = gathered
-    assert len({write(book, found, tmp_path / form) for form, write in FORMATS.items()}) == 1
+    assert len({write(book, found, tmp_path / form, None) for form, write in FORMATS.items()}) == 1
 
 
 def test_nothing_is_written_over(gathered: Any, tmp_path: Path) -> None:
@@ -91,5 +92,23 @@ def test_nothing_is_written_over(gathered: Any, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("mine")
     for write in FORMATS.values():
         with pytest.raises(Refused, match="no_file"):
-            write(book, found, tmp_path / "there")
+            write(book, found, tmp_path / "there", None)
     assert (tmp_path / "there").read_text() == "mine"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_tables_come_whole_or_not_at_all_and_tell_how_far_they_are(
+    gathered: Any, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, found = gathered
+    told: list[tuple[str, int, int]] = []
+    write_tables(form, book, found, tmp_path / "out", lambda *step: told.append(step))
+    assert told[-1] == ("entries written", sum(found.streams.values()), sum(found.streams.values()))
+
+    def full(row: Any) -> str:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(tabular, "_reading", full)  # the last table
+    with pytest.raises(Refused, match="store_failed"):
+        write_tables(form, book, found, tmp_path / "again")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

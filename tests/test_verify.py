@@ -461,7 +461,7 @@ def test_kinds_are_told_by_content(ledger: Path, bundle: Path, published: Path, 
     (tmp_path / "empty").touch()
     with sqlite3.connect(tmp_path / "other.db") as connection:
         connection.execute("CREATE TABLE t (x)")
-    for name, code in (("text", "bad_bundle"), ("empty", "bad_bundle"), ("other.db", "not_a_ledger"), ("none", "no_file"), ("", "bad_bundle"), ("a\0b", "no_file")):
+    for name, code in (("text", "not_evidence"), ("empty", "not_evidence"), ("other.db", "not_a_ledger"), ("none", "no_file"), ("", "not_evidence"), ("a\0b", "no_file")):
         with pytest.raises(Refused) as no:
             verify(str(tmp_path / name))
         assert no.value.code == code, name
@@ -478,7 +478,7 @@ def test_the_command_prints_a_line_a_check_and_exits_by_the_verdict(
     assert {check["check"] for check in told["checks"] if check["state"] == "FAILED"} == {"manifest signature", "policy"}
     (tmp_path / "bad").write_bytes(b"PK")
     assert cli.run(["verify", str(tmp_path / "bad")]) == 6
-    assert "FAILED       container: bad_bundle: " in capsys.readouterr().out
+    assert "FAILED       container: cut_short: " in capsys.readouterr().out
     assert cli.run(["verify", str(tmp_path / "none")]) == 2
     assert cli.run(["verify", str(bundle), "--held", str(bundle)]) == 6 if bundle.stat().st_size < 1 << 20 else 2
 

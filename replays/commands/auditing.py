@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from replays.commands.options import json_option, ledger_option, read_only_ledger, switches_of
+from replays.commands.progress import progress
 
 MAX_GIVEN_BYTES = 1 << 20
-SLOW = 5_000  # steps after which progress is told on stderr
+MAX_MEMORY_BYTES = 4 << 30
 
 
 @click.command(
@@ -46,7 +45,7 @@ def export(url: str, contract: str | None, form: str, output: str, **options: An
     """
     from replays.commands.asking import only_contract
     from replays.export import export_bundle, gather
-    from replays.tabular import FORMATS
+    from replays.tabular import write_tables
 
     out = Path(output)
     if out.exists():
@@ -55,11 +54,13 @@ def export(url: str, contract: str | None, form: str, output: str, **options: An
         wanted = _wanted(book, contract or only_contract(book), options)
         told = wanted.known_at.isoformat() if wanted.known_at else "any time, every period taken as over"
         if form == "bundle":
-            manifest = export_bundle(book, wanted, out, _progress())
+            with progress() as tell:
+                manifest = export_bundle(book, wanted, out, tell)
             click.echo(f"{output}: {len(manifest.files)} files, {manifest.size} entries under {manifest.root}, "
                        f"as known at {told}", err=True)  # fmt: skip
         else:
-            rows = FORMATS[form](book, gather(book, wanted, _progress()), out)
+            with progress() as tell:
+                rows = write_tables(form, book, gather(book, wanted, tell), out, tell)
             click.echo(f"{output}: {rows} rows, as known at {told}", err=True)
 
 
@@ -104,18 +105,6 @@ def _known_at(book: Any, text: str | None, size: int) -> Any:
     return next((entry.recorded_at for _, entry in book.entries(size, size)), None)
 
 
-def _progress() -> Callable[[str, int, int], None] | None:
-    """Progress on stderr where somebody looks, for what takes long."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(what: str, done: int, of: int) -> None:
-        if of >= SLOW and (done == of or done % 500 == 0):
-            click.echo(f"\r{what}: {done}/{of}" + ("\n" if done == of else ""), err=True, nl=False)
-
-    return tell
-
-
 @click.command(epilog="Example: service-ledger verify C-2041-2026Q1.zip --policy trust.txt --held head-2025-12.txt")
 @click.argument("what", metavar="LEDGER|BUNDLE|DIRECTORY")
 @click.option("--held", metavar="FILE", help="A checkpoint held since before: nothing under it may have changed.")
@@ -123,6 +112,10 @@ def _progress() -> Callable[[str, int, int], None] | None:
 @click.option("--vkey", multiple=True, metavar="KEY", help="A verification key you trust, from elsewhere (repeatable).")
 @click.option("--roots", metavar="FILE", help="PEM certificates of the time stamp authorities you trust.")
 @click.option("--max-bytes", type=click.IntRange(min=1), help="Refuse a larger bundle (4 GiB).")
+@click.option(
+    "--max-memory", type=click.IntRange(min=256 << 20), default=MAX_MEMORY_BYTES, metavar="BYTES",
+    help="Take no more memory than this (4 GiB), whatever the file holds.",
+)  # fmt: skip
 @json_option
 @click.pass_context
 def verify(
@@ -133,6 +126,7 @@ def verify(
     vkey: tuple[str, ...],
     roots: str | None,
     max_bytes: int | None,
+    max_memory: int,
     as_json: bool,
 ) -> None:
     """Verify a ledger, a bundle or a published log, told apart by content; exit status 6 if a check fails.
@@ -144,6 +138,7 @@ def verify(
     from ledger.policy import parse_policy
     from replays.bundle import MAX_BUNDLE_BYTES
     from replays.checks_heads import Trust, read_head
+    from replays.commands.limits import memory_within
     from replays.verify import lines
     from replays.verify import verify as verified
 
@@ -155,7 +150,8 @@ def verify(
     )
     if trust.held is not None:
         read_head(trust.held)
-    found = verified(what, trust, MAX_BUNDLE_BYTES if max_bytes is None else max_bytes)
+    with memory_within(max_memory), progress(silent=as_json) as tell:
+        found = verified(what, trust, MAX_BUNDLE_BYTES if max_bytes is None else max_bytes, tell)
     if as_json:
         import json
 

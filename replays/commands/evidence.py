@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from replays.commands.options import ledger_option, read_only_ledger
+from replays.commands.progress import progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_FILE_BYTES = 1 << 23  # no file read here may be longer; what it holds has its own, lower limits
@@ -213,7 +214,9 @@ def publish(directory: str, url: str, key: str | None, checkpoint: str | None, h
     from ledger.publishing import publish as write_files
 
     with read_only_ledger(url) as book:
-        done = write_files(book, directory, _head(book, key, checkpoint), hashes_only=hashes_only)
+        head = _head(book, key, checkpoint)
+        with progress() as tell:
+            done = write_files(book, directory, head, hashes_only=hashes_only, progress=tell)
     shown = "hashes only" if hashes_only else "all readable"
     click.echo(
         f"{directory}: {done.head.size} entries of {done.head.origin}, {shown}; "

@@ -1,0 +1,28 @@
+"""A ceiling on what reading a stranger's file may cost in memory, whatever the file says of itself."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ledger.errors import Refused
+
+
+@contextmanager
+def memory_within(limit_bytes: int) -> Iterator[None]:
+    """This process's address space held to a limit while the work is done; a lower one that stands is kept.
+
+    Raises `Refused("over_limit")` where the work wanted more.
+    """
+    soft, hard = before = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = min(limit for limit in (limit_bytes, soft, hard) if limit != resource.RLIM_INFINITY)
+    with suppress(ValueError, OSError):  # a system that cannot hold to it
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    except MemoryError:
+        raise Refused("over_limit", f"it takes more than {limit_bytes} bytes of memory (--max-memory)") from None
+    finally:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, before)
