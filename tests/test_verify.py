@@ -436,7 +436,7 @@ def test_a_published_file_altered_cut_or_gone_is_found(published: Path, path: st
         if changed is None:
             file.unlink()
             if path == "checkpoint":
-                with pytest.raises(Refused, match="bad_bundle"):
+                with pytest.raises(Refused, match="not_evidence"):
                     verify(str(published), TRUST)
                 return
         else:
