@@ -138,14 +138,16 @@ def _instant(moment: datetime) -> bytes:
 
 
 def fill(folder: Path, entries: int, contracts: int) -> Path:
+    """The ledger of so many entries; one that lies there is filled on from its last."""
     path = folder / f"{entries}-{contracts}.db"
     clock = Clock()
     clock.now = RECORDED
     with open_ledger(str(path), clock=clock) as book:
-        book.open()
-        found = rows(folder, entries, contracts)
+        opened = book.open() if book.position == 0 else next(n for n, e in book.entries() if e.stream != "ledger") - 1
+        found = islice(rows(folder, entries, contracts), book.position - opened, None)
         while batch := list(islice(found, FILLED_AT_ONCE)):
             with book.store.write() as transaction:
+                transaction._connection.execute("PRAGMA cache_size = -400000")  # each contract's page of the index
                 at = transaction.insert(batch)
                 tree.extend(transaction, at, [row.state for row in batch])
     return path
@@ -279,11 +281,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--entries", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--quick", action="store_true", help="20,000 and 100,000 entries")
-    parser.add_argument("--keep", action="store_true", help="leave the ledgers where they are, and say where")
+    parser.add_argument("--folder", type=Path, help="keep the ledgers there, and take those that are there")
     options = parser.parse_args()
     bases: dict[int, tuple[Path, int]] = {}
     first: dict[int, Measured] = {}
-    folder = Path(tempfile.mkdtemp(prefix="scale-"))
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="scale-"))
     sys.stdout.write("| " + " | ".join(heading for heading, _ in COLUMNS) + " |\n" + "|---:" * len(COLUMNS) + "|\n")
     try:
         for entries in [20_000, 100_000] if options.quick else options.entries:
@@ -297,9 +299,7 @@ def main() -> None:
                 (folder / "bundle.zip").unlink()
                 sys.stdout.flush()
     finally:
-        if options.keep:
-            sys.stdout.write(f"{folder}\n")
-        else:
+        if options.folder is None:
             shutil.rmtree(folder)
 
 
