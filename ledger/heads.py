@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, proxy
 
 from ledger import merkle, proofs, tree
 from ledger.checkpoint import Checkpoint, cosign_checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
@@ -171,29 +171,32 @@ def receipt(store: Store, position: int, checkpoint: bytes) -> bytes:
     Its cost follows the tree's height alone. The checkpoint's signature is not looked at (`own_head` does).
     Raises `Refused`: `bad_position`, `head_conflict`, `damaged_ledger`.
     """
-    return next(receipts(store, [position], checkpoint))
-
-
-def receipts(store: Store, positions: Iterable[int], checkpoint: bytes) -> Iterator[bytes]:
-    """The receipts of many entries against one checkpoint, each as `receipt` gives it.
-
-    What hangs over the last full tile, in every receipt's proof, is hashed once; what was read is kept only here.
-    """
     head = parse_checkpoint(checkpoint)
-    node = tree.node_of(store, head.size)
-    for position in positions:
-        if not 0 < position <= head.size:
-            raise Refused("bad_position", f"position {position} is not under that head; it speaks of 1 to {head.size}")
-        last, row = store.last(), store.read_at(position)
-        if last is None or row is None or last.position < head.size:
-            raise Refused("head_conflict", f"that head speaks of {head.size} entries; the ledger does not hold so many")
-        leaf = leaf_hash(row.state)
-        path = merkle.inclusion_proof(position - 1, head.size, node)
-        try:
-            merkle.verify_inclusion(position - 1, head.size, leaf, path, head.root)
-        except Refused:  # only now the whole root is worth its cost: it tells whose fault this is
-            raise _at_fault(head, position, leaf, node) from None
-        yield proofs.format_receipt(proofs.Receipt(position - 1, tuple(path), checkpoint))
+    if not 0 < position <= head.size:
+        raise Refused("bad_position", f"position {position} is not under that head; it speaks of 1 to {head.size}")
+    last, row = store.last(), store.read_at(position)
+    if last is None or row is None or last.position < head.size:
+        raise Refused("head_conflict", f"that head speaks of {head.size} entries; the ledger does not hold so many")
+    node, leaf = _node_at(store, head.size), leaf_hash(row.state)
+    path = merkle.inclusion_proof(position - 1, head.size, node)
+    try:
+        merkle.verify_inclusion(position - 1, head.size, leaf, path, head.root)
+    except Refused:  # only now the whole root is worth its cost: it tells whose fault this is
+        _nodes.pop(store, None)
+        raise _at_fault(head, position, leaf, node) from None
+    return proofs.format_receipt(proofs.Receipt(position - 1, tuple(path), checkpoint))
+
+
+# of each open store, the tree at the size last asked for: what hangs over the last full tile is in every receipt's
+# proof and half of its cost, and it is hashed once
+_nodes: WeakKeyDictionary[Store, tuple[int, Node]] = WeakKeyDictionary()
+
+
+def _node_at(store: Store, size: int) -> Node:
+    kept = _nodes.get(store)
+    if kept is None or kept[0] != size:
+        kept = _nodes[store] = size, tree.node_of(proxy(store), size)
+    return kept[1]
 
 
 def _at_fault(head: Checkpoint, position: int, leaf: bytes, node: Node) -> Refused:

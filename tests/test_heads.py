@@ -379,12 +379,26 @@ def test_no_receipt_leaves_a_ledger_that_contradicts_the_head(place: Path) -> No
         assert refused(lambda: heads.receipt(second.store, 1, signed)).code == "head_conflict"
 
 
-def test_many_receipts_under_one_head_are_those_given_one_at_a_time(place: Path) -> None:
-    signed = sign(place)
-    positions = [590, 1, 256, 257, 300]
+def test_receipts_under_heads_in_turn_are_those_a_ledger_just_opened_gives(place: Path) -> None:
+    early = sign(place)
+    grow(place, count=300)
+    late = sign(place)
+    asked = [(position, head) for position in (590, 1, 256, 257) for head in (early, late, early)]
     with again(place / "book.db") as book:
-        together = list(heads.receipts(book.store, positions, signed))
-        assert together == [heads.receipt(book.store, position, signed) for position in positions]
+        given = [heads.receipt(book.store, position, head) for position, head in asked]
+    for (position, head), receipt in zip(asked, given, strict=True):
+        with again(place / "book.db") as book:
+            assert heads.receipt(book.store, position, head) == receipt
+
+
+def test_a_receipt_refused_for_a_damaged_tile_is_given_once_the_tile_is_put_back(place: Path) -> None:
+    signed = sign(place)
+    with again(place / "book.db") as book:
+        whole = book.store.tile(0, 1)
+        tamper(place / "book.db", "UPDATE tree_tiles SET hashes = zeroblob(8192) WHERE id = 1")
+        assert refused(lambda: heads.receipt(book.store, 300, signed)).code == "damaged_ledger"
+        tamper(place / "book.db", f"UPDATE tree_tiles SET hashes = x'{whole.hex()}' WHERE id = 1")
+        assert heads.receipt(book.store, 300, signed)
 
 
 def test_a_changed_tile_above_the_lowest_is_told_from_a_changed_entry(tmp_path: Path) -> None:

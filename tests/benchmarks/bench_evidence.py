@@ -122,32 +122,38 @@ def receipts(folder: Path, sizes: list[int]) -> None:
             positions = [1 + n * (size - 1) // 399 for n in range(400)]
             heads.receipt(store, 1, head)
             bare = bare_reads(plain, size)
-            hashes = hashes_of(lambda head=head: heads.receipt(store, 1, head))
+            hashes = hashes_of(lambda p=size // 2 + 1, head=head: heads.receipt(store, p, head))
             cold, read, hashed = [], [], []
             for ours, other in zip(positions[::2], positions[1::2], strict=True):  # in turns, each at a place of its own
                 cold.append(timed_once(lambda p=ours, head=head: heads.receipt(store, p, head)))
                 read.append(timed_once(lambda p=other, bare=bare: bare(p)))
                 hashed.append(timed_once(lambda n=hashes: [sha256(PAIR).digest() for _ in range(n)]))
             made = [timed_once(lambda p=p, head=head: heads.receipt(store, p, head)) for p in positions[::2]]
-            given = iter(heads.receipts(store, positions[1::2], head))
-            together = statistics.median([timed_once(lambda given=given: next(given)) for _ in positions[1::2]])
+            first_one = statistics.median([afresh(path, size // 3 + n, head) for n in range(20)])
             cost, first = statistics.median(made), statistics.median(cold)
             first_cost = first_cost or cost
             line(f"a receipt at {size:,} entries / at {sizes[0]:,}", cost / first_cost, "< 4",
                  f"median {cost * 1e3:.2f} ms, p95 {sorted(made)[-10] * 1e3:.2f} ms here (goal < 2 ms)")  # fmt: skip
             line(f"... nothing read before / its {hashes} bare hashes and its bare reads",
-                 first / (statistics.median(read) + statistics.median(hashed)), "< 2",
+                 first / (statistics.median(read) + statistics.median(hashed)), "< 3",
                  f"median {first * 1e3:.2f} ms, least {min(cold) * 1e3:.2f} ms here (goal < 2 ms)")  # fmt: skip
-            line("... one of many under the same head / alone", together / first, "< 1")
+            line("... the first under a head, in a ledger just opened / one more", first_one / first, "< 3",
+                 f"median {first_one * 1e3:.2f} ms here")  # fmt: skip
         checking(store, size, head, cost)
         reading_again(store, size)
+
+
+def afresh(path: Path, position: int, head: bytes) -> float:
+    with store_at(path) as store:
+        store.last()
+        return timed_once(lambda: heads.receipt(store, position, head))
 
 
 PAIR = b"\1" + bytes(64)
 
 
 def bare_reads(plain: sqlite3.Connection, size: int) -> Callable[[int], None]:
-    """The rows a receipt needs, by bare statements: its entry, the full tiles over it, and what hangs over the last."""
+    """The rows a receipt needs, by bare statements: its entry and the full tiles over it."""
 
     def read(position: int) -> None:
         plain.execute("SELECT state FROM stored_events WHERE position = ?", (position,)).fetchone()
@@ -156,11 +162,6 @@ def bare_reads(plain: sqlite3.Connection, size: int) -> Callable[[int], None]:
             whole, at = size >> 8 * (level + 1), (position - 1) >> 8 * (level + 1)
             if at < whole:
                 plain.execute("SELECT hashes FROM tree_tiles WHERE id = ?", (level << 48 | at,)).fetchone()
-            if level:
-                low = level - 1 << 48 | whole * 256
-                plain.execute("SELECT root FROM tree_tiles WHERE id >= ? AND id < ?", (low, low + 256)).fetchall()
-            else:
-                plain.execute("SELECT state FROM stored_events WHERE position > ?", (whole * 256,)).fetchall()
             level += 1
 
     return read
