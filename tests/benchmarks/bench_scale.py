@@ -73,7 +73,8 @@ class Measured(NamedTuple):
     state_bytes: float  # an entry's canonical bytes
     file_bytes: float  # the file, for each entry
     append: float  # a batch recorded / the same into the base
-    cold: float  # availability of a month as known at an instant, nothing kept / the same of the base
+    first: float  # availability of a month as known at an instant, of a contract nothing was read of / the same of the base
+    cold: float  # the same again, nothing kept, its pages in the machine's memory
     receipt: float
     fleet: float  # one contract's breaches of a month / the same of the base
     asked: float  # all contracts' breaches of a month / one as-of question: from a sample
@@ -183,17 +184,19 @@ def spread(count: int, of: int) -> list[int]:
     return [n * of // count for n in range(count)]
 
 
-def asking(book: Any, base: Any, contracts: int, of_base: int, known: datetime) -> tuple[float, float, float]:
-    """An as-of question and a fleet question beside the base's, and the fleet's whole in as-of questions."""
+def asking(book: Any, base: Any, contracts: int, of_base: int, known: datetime) -> tuple[float, float, float, float]:
+    """An as-of question, at first and again, and a fleet question beside the base's; the fleet's whole in as-of ones."""
     pairs = [(f"C{c}", f"C{b}") for c, b in zip(spread(SAMPLE, contracts), spread(SAMPLE, of_base), strict=True)]
     as_of = {"month": "2021-01", "known_at": known}
     for name, ledger in ((pairs[0][0], book), (pairs[0][1], base)):
         forgetting(ledger, "availability", name, **as_of)()
-    mine, its = in_turns([(forgetting(book, "availability", c, **as_of), forgetting(base, "availability", b, **as_of))
-                          for c, b in pairs])  # fmt: skip
+    questions = [(forgetting(book, "availability", c, **as_of), forgetting(base, "availability", b, **as_of))
+                 for c, b in pairs]  # fmt: skip
+    first, its_first = in_turns(questions)
+    mine, its = in_turns(questions)
     fleet, its_fleet = in_turns([(forgetting(book, "breaches", c, **MONTH), forgetting(base, "breaches", b, **MONTH))
                                  for c, b in pairs])  # fmt: skip
-    return mine / its, fleet / its_fleet, contracts * fleet / mine
+    return first / its_first, mine / its, fleet / its_fleet, contracts * fleet / mine
 
 
 def receipts(book: Any, base: Any) -> float:
@@ -244,8 +247,8 @@ def measure(folder: Path, entries: int, contracts: int, base: tuple[Path, int] |
     with ExitStack() as stack:
         book, peer = (stack.enter_context(open_ledger(str(p), create=False, read_only=True)) for p in (path, beside))
         count = book.position
-        states = [len(row.state) for row in book.store.read(count // 2, 10_000)]
-        cold, fleet, asked = asking(book, peer, contracts, of_base, known)
+        states = [len(row.state) for at in spread(SAMPLE, count) for row in book.store.read(at + 100, 10)]
+        first, cold, fleet, asked = asking(book, peer, contracts, of_base, known)
         receipt = receipts(book, peer)
     size = path.stat().st_size
     out = folder / "bundle.zip"
@@ -253,7 +256,7 @@ def measure(folder: Path, entries: int, contracts: int, base: tuple[Path, int] |
     verified, verify_mib = alone(VERIFY.format(path=str(path)))
     append = appending(path, beside) if base else 1.0
     return Measured(
-        entries, contracts, statistics.mean(states), size / count, append, cold, receipt, fleet, asked,
+        entries, contracts, statistics.mean(states), size / count, append, first, cold, receipt, fleet, asked,
         verified / count, verify_mib, exported, export_mib, out.stat().st_size / count,
     )  # fmt: skip
 
@@ -266,6 +269,7 @@ COLUMNS: tuple[tuple[str, Callable[[Measured, Measured], str]], ...] = (
     ("file bytes an entry", lambda m, b: f"{m.file_bytes:.0f}"),
     ("append a batch", lambda m, b: f"{m.append:.2f}"),
     ("as-of question", lambda m, b: f"{m.cold:.2f}"),
+    ("at first touch", lambda m, b: f"{m.first:.2f}"),
     ("receipt", lambda m, b: f"{m.receipt:.2f}"),
     ("fleet, a contract", lambda m, b: f"{m.fleet:.2f}"),
     ("fleet, all / as-of", lambda m, b: f"{m.asked:,.0f}"),
