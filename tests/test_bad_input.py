@@ -77,7 +77,7 @@ def checkpoint(size: str) -> bytes:
     return f"o\n{size}\n{b64encode(bytes(32)).decode()}\n\n\N{EM DASH} o AAAAAAAA\n".encode()
 
 
-MANY = telling().replace(b'"streams":{}', b'"streams":{%b}' % b",".join(b'"%x":1' % n for n in range(400_000)))
+MANY = telling().replace(b'"streams":{}', b'"streams":{%b}' % b",".join(b'"%x":1' % n for n in range(600_000)))
 # what is in the file; the code of the refusal, or the check that fails and what it says
 CASES: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "not_evidence: "),
@@ -96,7 +96,7 @@ CASES: dict[str, tuple[bytes, str]] = {
     "a number beyond JSON's": (
         bundle(telling(files=[{"path": "verify.py", "bytes": 1, "sha256": "0" * 64}]).replace(b'"bytes":1', b'"bytes":%d' % 2**60)),
         "manifest: over_limit: "),
-    "more streams than a manifest holds": (bundle(MANY), "manifest: over_limit: "),
+    "more streams than a manifest holds": (bundle(MANY), "manifest: over_limit: manifest.json is "),
     "a line of 60 MB": (
         listing({"log/head": b"o\n1\n" + b64encode(leaf_hash(b"x")) + b"\n", "log/entries.tsv": b"1\t" + b"a" * (60 << 20) + b"\n",
                  f"log/{Tile(0, 0, 1).path}": leaf_hash(b"x")}, root=b64encode(leaf_hash(b"x")).decode()),
