@@ -168,7 +168,7 @@ TABLE: tuple[tuple[Attack, str, str, Cells, str], ...] = (
     (zipped_as(by.header_flipped), "bundle", "a local header tells otherwise than the directory", same("container"), ""),
     (zipped_as(by.cut_short), "bundle", "the zip cut short", same("container"), ""),
     (zipped_as(by.bytes_after), "bundle", "a byte after the zip", same("container"), ""),
-    (zipped_as(by.bytes_before), "bundle", "a script before the zip", same("bad_bundle"), ""),
+    (zipped_as(by.bytes_before), "bundle", "a script before the zip", same("not_evidence"), ""),
     (zipped_as(by.comment_added), "bundle", "a comment on the zip", same("container"), ""),
     (zipped_as(by.link), "bundle", "a file that is a symbolic link", same("container"), ""),
     (partial(by.made_by_zipfile, more=(("answers/01-availability.json", b"{}"),)), "bundle", "a name twice", same("container"), ""),
