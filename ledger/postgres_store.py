@@ -120,8 +120,8 @@ class LedgerServer:
             connection.close()
 
     def refused(self, code: str, message: str) -> Refused:
-        """A refusal that names this ledger."""
-        return Refused(code, f"{self.shown}: {message}")
+        """A refusal that names this ledger, in one line whatever the server said."""
+        return Refused(code, f"{self.shown}: {' '.join(message.split())}")
 
     def told(self, error: BaseException) -> Exception:
         """What PostgreSQL says of this ledger, as the ledger says it."""

@@ -17,13 +17,13 @@ from typing import Literal, cast
 import msgspec
 from msgspec import Struct
 
-from ledger import order, tree
+from ledger import tree
 from ledger.belonging import LEDGER_STREAM, ORDINARY, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
 from ledger.codec import TOPICS, Entry, Unread, decode_entry, encode_entry, payload_of, salts, topic_of
 from ledger.columns import FEWEST, sound
-from ledger.corrections import ACTS, Known, check_identity, known_as_recorded, replacement, resolve_target, withdrawn
+from ledger.corrections import ACTS, Known, check_identity, known_as_recorded, replacement, withdrawn
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
@@ -37,15 +37,17 @@ from ledger.events import (
     TermsVersionPublished,
     TreeStarted,
 )
+from ledger.learning import Learning
 from ledger.local_days import check_days
 from ledger.order import PLANS, ThingKey, fold
 from ledger.published import Published
 from ledger.references import CONTRACT, NAMING, check_references, named_by
-from ledger.store import NewRow, Row, Store, Transaction
+from ledger.store import NewRow, Store, Transaction
 from ledger.streams import Key, StreamState, folded, replace_group, without_collector
 
 LONGEST_ID = 128  # of an event, as a target may name it
 new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__new__, NewRow))  # half its cost
+LEARNT_AHEAD = 64  # streams of a batch, at most, that are learnt before it asks for the lock
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
 
 
@@ -69,7 +71,7 @@ class Recording:
         self._clock = clock
         self._recorded_by = recorded_by
         self._opening = opening
-        self._streams: OrderedDict[str, StreamState] = OrderedDict()
+        self._streams: OrderedDict[str, StreamState] = OrderedDict()  # changed under the store's lock alone
         self._begun = self._committed = 0  # batches; unequal: what the last one folded may never have been written
 
     def record(self, drafts: Sequence[Draft], *, dry_run: bool = False) -> list[Receipt]:
@@ -78,24 +80,44 @@ class Recording:
         Raises `Refused` naming the line and the event's id; nothing is then written. With `dry_run`
         every check is made and nothing is written either way.
         """
+        ahead = self._learnt_ahead(drafts)
         try:
             with without_collector(len(drafts)), self._store.write() as transaction:
                 if self._begun != self._committed:
                     self._streams.clear()  # under the lock: another thread may be folding before it
                 number = self._begun = self._begun + 1
+                for name, stream in ahead.items():
+                    self._streams.setdefault(name, stream)
                 batch = _Batch(self, transaction, drafts)
-                receipts = batch.take(drafts)
-                if dry_run:
-                    raise _DryRun
-                if batch.rows:
-                    first = transaction.insert(batch.rows)
-                    assert first == batch.first_position, (first, batch.first_position)
-                    tree.extend(transaction, first, [row.state for row in batch.rows])
+                try:
+                    receipts = batch.take(drafts)
+                    if dry_run:
+                        raise _DryRun
+                    if batch.rows:
+                        first = transaction.insert(batch.rows)
+                        assert first == batch.first_position, (first, batch.first_position)
+                        tree.extend(transaction, first, [row.state for row in batch.rows])
+                except BaseException:
+                    self._forget(batch, number)
+                    raise
                 self._let_go()
         except _DryRun:
             return receipts
         self._committed = number
         return receipts
+
+    def _learnt_ahead(self, drafts: Sequence[Draft]) -> dict[str, StreamState]:
+        """The streams of a batch that are not kept, learnt while others may write."""
+        missing = {draft.stream for draft in drafts if draft.stream not in self._streams}
+        if len(missing) > LEARNT_AHEAD:  # a batch of many is long however it is done
+            return {}
+        return {name: Learning(self._store).learnt(name) for name in missing}
+
+    def _forget(self, batch: _Batch, number: int) -> None:
+        """What a batch folded and never wrote; under the lock, so that all other streams stay known."""
+        for name in batch._caught_up:
+            self._streams.pop(name, None)
+        self._committed = number
 
     def stamp(self, last_recorded_at: datetime | None) -> datetime:
         """The moment of recording. Raises `Refused("clock_behind")` when the clock fell far behind."""
@@ -120,10 +142,11 @@ class _DryRun(Exception):
     pass
 
 
-class _Batch:
+class _Batch(Learning):
     """One batch under the write lock: its stamp, the rows it will insert, the streams it touches."""
 
     def __init__(self, recording: Recording, transaction: Transaction, drafts: Sequence[Draft]) -> None:
+        super().__init__(recording._store)
         self._recording = recording
         self._transaction = transaction
         self._recorded_by = recording._recorded_by
@@ -134,7 +157,6 @@ class _Batch:
         self._sound: frozenset[type[Event]] = frozenset()  # types whose events need no check one by one
         self.first_position = self._next = (last.position if last is not None else 0) + 1
         self.rows: list[NewRow] = []
-        self._entries: dict[int, Entry] = {}  # what corrections of this batch may need again
         self._published = Published(partial(transaction.tail, LEDGER_STREAM, 0), self._entries)
         self._caught_up: dict[str, StreamState] = {}
         self._services: set[str] | None = None
@@ -242,37 +264,10 @@ class _Batch:
             stream = streams[name] = StreamState(name)
         else:
             streams.move_to_end(name)
+        self._caught_up[name] = stream
         for row in self._transaction.tail(name, stream.version):
             self._learn(stream, row)
-        self._caught_up[name] = stream
         return stream
-
-    def _learn(self, stream: StreamState, row: Row) -> None:
-        """Fold an entry another batch, or another writer, appended."""
-        assert row.version == stream.version + 1, (row.stream, row.version, stream.version)
-        entry = decode_entry(row.state)
-        event = entry.event
-        stream.version = row.version
-        stream.remember(entry.id, (entry.source, row.position, row.version))
-        if isinstance(event, Unread):
-            return
-        if isinstance(event, Corrected | Retracted):
-            target = self._position_of(stream, event.target, row.position)
-            if target is not None:
-                touched, positions = self._group(stream, target)
-                positions.append(row.position)
-                stream.dirty.add(touched)
-            return
-        group = order.group_of(event)
-        if group is None:
-            return
-        stream.groups.setdefault(group, []).append(row.position)
-        if group in stream.dirty:
-            return
-        try:
-            order.take(event, stream.things)
-        except Refused:  # accepted once under knowledge since corrected: fold the group as it stands
-            stream.dirty.add(group)
 
     def _named_services(self) -> set[str]:
         if self._services is None:
@@ -366,33 +361,6 @@ class _Batch:
         if isinstance(target, str) and len(stream.keys[target]) > 1:
             raise Refused("unknown_target", f"several sources used the id {target!r}; name the entry by its position")
         return found
-
-    def _position_of(self, stream: StreamState, target: str | int, before: int) -> int | None:
-        if isinstance(target, str):
-            return resolve_target(target, before, {target: [key[1] for key in stream.keys.get(target, ())]})
-        known = 0 < target < before and self._entry(target).stream == stream.name
-        return target if known else None
-
-    def _group(self, stream: StreamState, position: int) -> tuple[ThingKey, list[int]]:
-        """The group an entry belongs to, with its positions; an entry no step orders is a group of its own."""
-        event = self._entry(position).event
-        while isinstance(event, Corrected | Retracted):
-            target = self._position_of(stream, event.target, position)
-            assert target is not None, "a correction of the store names an entry before it"
-            position, event = target, self._entry(target).event
-        together = None if isinstance(event, Unread) else order.group_of(event)
-        if together is not None:
-            return together, stream.groups.setdefault(together, [])
-        alone = ("entry", str(position))
-        return alone, stream.groups.setdefault(alone, [position])
-
-    def _entry(self, position: int) -> Entry:
-        entry = self._entries.get(position)
-        if entry is None:
-            row = self._recording._store.read_at(position)
-            assert row is not None, position
-            entry = decode_entry(row.state)
-        return entry
 
     def _known(self, positions: Iterable[int]) -> list[Known]:
         return known_as_recorded([(position, self._entry(position)) for position in positions])

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from importlib.util import find_spec
@@ -94,8 +94,8 @@ class Server:
     def url(self) -> str:
         return f"postgresql://postgres@/postgres?host={self.folder}"
 
-    def make(self, *settings: str) -> None:
-        run("initdb", *QUICK, self.data)
+    def make(self, *settings: str, initdb: Sequence[str] = ()) -> None:
+        run("initdb", *initdb, *QUICK, self.data)
         self.configure("listen_addresses = ''", f"unix_socket_directories = '{self.folder}'", *settings)
 
     def configure(self, *settings: str) -> None:
@@ -107,6 +107,10 @@ class Server:
 
     def stop(self, mode: str = "fast") -> None:
         run("pg_ctl", "-w", "-D", self.data, "-m", mode, "stop")
+
+    def reload(self) -> None:
+        """Has it read its configuration again."""
+        run("pg_ctl", "-D", self.data, "reload")
 
     def kill(self) -> None:
         """Kills the postmaster and every process of its own at once, as a power loss would."""
@@ -136,12 +140,12 @@ class Server:
 
 
 @contextmanager
-def started(*settings: str) -> Iterator[Server]:
+def started(*settings: str, initdb: Sequence[str] = ()) -> Iterator[Server]:
     """A server of its own for the length of a `with`."""
     folder = fresh_folder()
     server = Server(folder)
     try:
-        server.make(*settings)
+        server.make(*settings, initdb=initdb)
         server.start()
         yield server
     finally:

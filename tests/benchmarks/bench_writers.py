@@ -56,10 +56,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine", choices=ENGINES, nargs="*", default=ENGINES)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--largest", type=int, default=60)
+    parser.add_argument("--largest", type=int, default=100)
     parser.add_argument("--quick", action="store_true", help="4,000 events in batches of at most 20")
     options = parser.parse_args()
-    events, largest, between = (4_000, 20, 1.5) if options.quick else (options.events, options.largest, 4.0)
+    events, largest, between = (4_000, 20, 1.5) if options.quick else (options.events, options.largest, 12.0)
     for engine in options.engine:
         bench(engine, events, largest, between)
 
