@@ -21,11 +21,15 @@ from ledger import merkle, open_ledger, tree
 from ledger.codec import decode_entry
 from ledger.errors import Refused
 from ledger.store import NewRow, open_store
+from projections import ask
+from replays.verify import verify
 from tests.conftest import Clock
 from tests.postgres import Server, fresh_folder, run, started, with_options
+from tests.story import instant
 from tests.test_tree import OPENING, outages
 
 ROOT = Path(__file__).parents[1]
+ENDED = {**OPENING, "id": "end", "type": "outage_ended", "data": {"outage": "O0", "at": "2025-12-01T11:00:00Z"}}
 PRIMARY = ("wal_level = replica", "max_wal_senders = 4", "hot_standby = on", "max_connections = 40")
 
 
@@ -69,6 +73,13 @@ def standby_of(primary: Server) -> Iterator[Server]:
         if standby.is_running():
             standby.stop("immediate")
         standby.forget()
+
+
+@pytest.fixture
+def behind() -> Iterator[Pair]:
+    """A primary that waits for nobody, and a standby that follows when it is let."""
+    with started(*PRIMARY) as primary, standby_of(primary) as standby:
+        yield Pair(primary, standby)
 
 
 @pytest.fixture
@@ -241,3 +252,43 @@ def test_without_its_standby_the_primary_acknowledges_nothing(pair: Pair) -> Non
         until(lambda: pair.ask("SELECT sync_state = 'sync' FROM pg_stat_replication"))
         (receipt,) = book.record(outages(1, 1))
         assert (receipt.outcome, receipt.position, book.position) == ("already_recorded", last + 1, last + 1)
+
+
+# --- a standby that is behind ---
+
+
+def test_a_standby_that_is_behind_answers_as_the_primary_did_at_its_position_and_takes_over_by_its_own_clock(
+    behind: Pair,
+) -> None:
+    """Its answers name the position and root they rest on; a clock behind the last entry is refused, then set right."""
+    months = {"contract": "C1", "month": "2025-12"}
+    with open_ledger(behind.primary.url, clock=Clock("2026-01-01T00:00:00Z")) as primary:
+        primary.record([OPENING, *outages(0, 1)])
+        until(lambda: behind.ask("SELECT replay_lsn = pg_current_wal_lsn() FROM pg_stat_replication"))
+        with psycopg.connect(behind.standby.url, autocommit=True) as raw:
+            raw.execute("SELECT pg_wal_replay_pause()")
+            until(lambda: raw.execute("SELECT pg_get_wal_replay_pause_state() = 'paused'").fetchone() == (True,))
+        primary.record([ENDED])
+        with open_ledger(behind.standby.url, create=False) as standby:
+            assert (standby.position, primary.position) == (5, 6)
+            old = ask(standby, "availability", **months)
+            assert old.to_json() == ask(primary, "availability", position=5, **months).to_json()
+            assert old.result != ask(primary, "availability", **months).result
+            assert (old.position, old.root) == (5, primary.root_at(5))
+            with pytest.raises(Refused, match="read_only"):
+                standby.record(outages(50, 1))
+            with psycopg.connect(behind.standby.url, autocommit=True) as raw:
+                raw.execute("SELECT pg_wal_replay_resume()")
+            until(lambda: standby.position == 6)
+            assert ask(standby, "availability", **months).to_json() == ask(primary, "availability", **months).to_json()
+    behind.primary.kill()
+    run("pg_ctl", "-w", "-D", behind.standby.data, "promote")
+    clock = Clock("2025-12-31T23:59:54Z")
+    with open_ledger(behind.standby.url, clock=clock, create=False) as book:
+        with pytest.raises(Refused, match="clock_behind: the clock is 6 s behind"):
+            book.record(outages(50, 1))
+        assert book.position == 6
+        clock.set("2025-12-31T23:59:55Z")
+        (receipt,) = book.record(outages(50, 1))
+        assert (receipt.position, receipt.recorded_at) == (7, instant("2026-01-01T00:00:00Z"))
+    assert verify(behind.standby.url).holds

@@ -145,7 +145,7 @@ def test_cut_at_any_message_of_opening_and_asking_it_answers_right_or_says_the_s
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_cut_while_it_is_made_a_ledger_is_there_whole_or_is_made_again(server: Server, wire: Wire, side: Side) -> None:
     codes = set()
-    for after in count(0, 20):
+    for after in count(0, 40):
         with fresh_schema(wire.url) as url:
             wire.cut(side, after)
 
