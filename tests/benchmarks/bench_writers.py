@@ -37,7 +37,7 @@ def place(engine: str, folder: Path) -> Iterator[str]:
 def bench(engine: str, events: int, largest: int, between_seconds: float) -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, place(engine, Path(folder)) as url:
-        appends, kills = run(url, Path(folder), events, largest, between_seconds)
+        appends, kills = run(url, Path(folder), events, largest, between_seconds, most_kills=10_000)
     spent = max(a.done for a in appends) - min(a.asked for a in appends)
     sys.stdout.write(
         f"{engine}: {sum(a.size for a in appends)} events, {kills} kills: positions, versions, order, places, tree: as told\n"
