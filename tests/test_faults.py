@@ -301,3 +301,59 @@ def outcome(path: Path, states: list[bytes]) -> str:
     assert held == states[: len(held)]
     assert len(held) == count
     return "prefix"
+
+
+# --- restored ---
+
+
+@pytest.mark.parametrize("passed_on", [False, True], ids=["the log holds all since", "the log begins later"])
+@pytest.mark.parametrize("after", [1, 300, 2000])
+def test_an_older_file_put_beside_a_newer_log_is_the_newer_ledger_or_is_refused(
+    model: Path, place: Path, tmp_path: Path, after: int, passed_on: bool
+) -> None:
+    """The file is restored from a copy, the -wal and the -queue of the one that was there are not taken away.
+
+    What the log holds since the copy makes it the newer ledger again; a log that began later cannot.
+    """
+    (restored := tmp_path / "restored").mkdir()
+    with opened(place, create=False) as book:
+        book.record(outages(BEFORE, 500))
+        if passed_on:
+            book.store._writer.execute("PRAGMA wal_checkpoint(RESTART)")
+        book.record(outages(BEFORE + 500, after))
+        states = [row.state for row in book.store.read(1, 10**6)]
+        for suffix in ("-wal", "-queue"):
+            shutil.copy(f"{place}{suffix}", restored / f"book.db{suffix}")
+    shutil.copy(model, restored / "book.db")
+    assert outcome(restored / "book.db", states) == ("damaged_ledger" if passed_on else "prefix")
+
+
+def test_a_file_overwritten_with_an_older_copy_under_its_writer_is_found_out_after_the_next_append(
+    model: Path, place: Path
+) -> None:
+    """Nobody may do that to an open database: SQLite does not look, and its pages of then and now contradict each other."""
+    with opened(place, create=False) as book:
+        book.record(outages(BEFORE, 3000))
+        book.store._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copyfile(model, place)
+        book.record(outages(BEFORE + 3000, 1))
+        assert code_of(lambda: book.position) == "damaged_ledger"
+    assert code_of(lambda: count_of(place)) == "damaged_ledger"
+
+
+def test_an_older_copy_moved_into_its_place_is_noticed_by_the_writer_and_is_a_ledger_of_its_own(
+    model: Path, place: Path, tmp_path: Path
+) -> None:
+    """The queue's file says that later numbers were drawn, and holds nobody up."""
+    with opened(place, create=False) as book:
+        book.record(outages(BEFORE, 3))
+        shutil.copy(model, tmp_path / "older.db")
+        for suffix in ("-wal", "-shm"):
+            Path(f"{place}{suffix}").unlink()
+        (tmp_path / "older.db").rename(place)
+        assert code_of(lambda: book.record(outages(BEFORE + 3, 1))) == "store_failed"
+        assert Path(f"{place}-queue").exists()
+        before = count_of(place)
+        with opened(place, create=False) as again:
+            assert again.record(outages(BEFORE, 1))[0].position == before + 1
+    assert count_of(place) == before + 1
