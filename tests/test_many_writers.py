@@ -24,7 +24,7 @@ def place(engine: str, folder: Path, stack: ExitStack) -> str:
 @pytest.mark.parametrize(
     ("engine", "events", "largest"),
     [
-        ("sqlite", 960, 1),
+        ("sqlite", 480, 1),
         pytest.param("sqlite", 16_000, 40, marks=pytest.mark.soak),
         pytest.param("postgresql", 8_000, 40, marks=pytest.mark.soak),
     ],
@@ -34,7 +34,7 @@ def test_eight_writers_some_killed_lose_nothing_and_wait_their_turn(
 ) -> None:
     """A million on each engine, by hand: `tests/benchmarks/bench_writers.py`."""
     with ExitStack() as stack:
-        appends, kills = run(place(engine, tmp_path, stack), tmp_path, events, largest, between_seconds=0.4, most_kills=16)
+        appends, kills = run(place(engine, tmp_path, stack), tmp_path, events, largest, between_seconds=0.2, most_kills=8)
     found = fairness(appends)
     sys.stdout.write(f"\n{kills} kills; {found}\n")
     assert kills > 1

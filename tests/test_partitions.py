@@ -96,6 +96,7 @@ def url() -> Iterator[str]:
         yield make(url)
 
 
+@pytest.mark.soak
 class TestApplicationRecorderOnPartitions(OnServer, library.ApplicationRecorderTestCase[LedgerRecorder]):
     def create_recorder(self) -> LedgerRecorder:
         stack = ExitStack()

@@ -90,7 +90,9 @@ def check_whole(url: str) -> None:
 # --- the connection is cut ---
 
 
-@pytest.mark.parametrize("half", [False, True], ids=["between messages", "within one"])
+@pytest.mark.parametrize(
+    "half", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["between messages", "within one"]
+)
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_cut_at_any_message_of_an_append_a_batch_is_there_or_not_and_is_recorded_once(
     server: Server, wire: Wire, url: str, side: Side, half: bool
@@ -142,6 +144,7 @@ def test_cut_at_any_message_of_opening_and_asking_it_answers_right_or_says_the_s
     assert codes == {"ok", "store_failed"}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_cut_while_it_is_made_a_ledger_is_there_whole_or_is_made_again(server: Server, wire: Wire, side: Side) -> None:
     codes = set()
