@@ -30,7 +30,7 @@ LONGEST_SECONDS = 3600
 
 
 class Append(NamedTuple):
-    """One acknowledged append: its events, where the first stands, and when (one clock for all) it asked, wrote, was done."""
+    """One acknowledged append: its events, where the first stands, and when it asked for the lock, had it and gave it up."""
 
     writer: str
     first: int
@@ -38,11 +38,15 @@ class Append(NamedTuple):
     position: int
     asked: float
     begun: float
-    done: float
+    ended: float
 
     @property
     def waited(self) -> float:
         return self.begun - self.asked
+
+    @property
+    def turn(self) -> float:
+        return self.ended - self.begun
 
 
 # --- a writer ---
@@ -70,11 +74,11 @@ def opening(name: str) -> dict[str, Any]:
 
 
 class Watched:
-    """A store that tells when its write lock was asked for and when it was given."""
+    """A store that tells when its write lock was asked for, given and given up, by a clock that is one for all processes."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
-        self.asked = self.begun = 0.0
+        self.asked = self.begun = self.ended = 0.0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
@@ -85,6 +89,7 @@ class Watched:
         with self.store.write() as transaction:
             self.begun = time.monotonic()
             yield transaction
+        self.ended = time.monotonic()
 
 
 def write(url: str, name: str, count: int, largest: int, log: int) -> None:
@@ -99,10 +104,9 @@ def write(url: str, name: str, count: int, largest: int, log: int) -> None:
             if start < first:
                 continue
             receipts = book.record([event(name, number, start % SHARED) for number in range(start, start + size)])
-            done = time.monotonic()
             position = receipts[0].position
             assert [receipt.position for receipt in receipts] == list(range(position, position + size))
-            line = f"{start} {size} {position} {watched.asked:.6f} {watched.begun:.6f} {done:.6f}\n"
+            line = f"{start} {size} {position} {watched.asked:.6f} {watched.begun:.6f} {watched.ended:.6f}\n"
             os.write(log, line.encode())
             os.fsync(log)
 
@@ -227,7 +231,7 @@ class Fairness(NamedTuple):
 def fairness(appends: list[Append]) -> Fairness:
     """What the appends' own times say of the queue."""
     begun = {name: sorted(a.begun for a in appends if a.writer == name) for name in {a.writer for a in appends}}
-    share = WRITERS * statistics.median(a.done - a.begun for a in appends)
+    share = WRITERS * statistics.median(a.turn for a in appends)
     waits = sorted(a.waited for a in appends)
     most_waited = most_of_one = passed_over = 0
     for a in appends:
@@ -238,7 +242,7 @@ def fairness(appends: list[Append]) -> Fairness:
         passed_over += max(served) > 2
     return Fairness(
         len(appends), share / WRITERS, waits[-1], waits[-1] / share, waits[len(waits) * 99 // 100] / share,
-        max(a.done - a.begun for a in appends) / share, most_waited, most_of_one, passed_over / len(waits),
+        max(a.turn for a in appends) / share, most_waited, most_of_one, passed_over / len(waits),
     )  # fmt: skip
 
 

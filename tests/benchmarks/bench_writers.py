@@ -38,7 +38,7 @@ def bench(engine: str, events: int, largest: int, between_seconds: float) -> Non
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, place(engine, Path(folder)) as url:
         appends, kills = run(url, Path(folder), events, largest, between_seconds, most_kills=10_000)
-    spent = max(a.done for a in appends) - min(a.asked for a in appends)
+    spent = max(a.ended for a in appends) - min(a.asked for a in appends)
     sys.stdout.write(
         f"{engine}: {sum(a.size for a in appends)} events, {kills} kills: positions, versions, order, places, tree: as told\n"
         f"  {fairness(appends)}\n  turns filled {filled(appends, spent):.2f} of the time\n"
@@ -49,7 +49,7 @@ def bench(engine: str, events: int, largest: int, between_seconds: float) -> Non
 
 def filled(appends: list[Append], spent: float) -> float:
     """How much of the time somebody was writing; what is missing is passing the turn on, or nobody wanted to."""
-    return sum(a.done - a.begun for a in appends) / spent
+    return sum(a.turn for a in appends) / spent
 
 
 def main() -> None:
