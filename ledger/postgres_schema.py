@@ -168,8 +168,8 @@ def in_recovery(connection: Connection) -> bool:
 def stat(connection: Connection) -> tuple[int, int, bool]:
     """What it takes on disk, in bytes; its schema version; whether the server is a standby."""
     found: tuple[int, int, bool] = connection.execute(
-        "SELECT (SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('stored_events')) "
-        "+ pg_total_relation_size('tree_tiles'), "
+        "SELECT coalesce((SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('stored_events')), "
+        "pg_total_relation_size('stored_events')) + pg_total_relation_size('tree_tiles'), "
         "(SELECT schema_version FROM head), pg_is_in_recovery()"
     ).fetchone()
     return found
