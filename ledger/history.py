@@ -133,6 +133,10 @@ class History:
         """The positions of every entry this history knows of, in order: contract, services and frame."""
         return sorted(position for stream in self.streams for position, _, _ in self._known(stream))
 
+    def known(self) -> list[Known]:
+        """Every entry this history knows of with the moment it became known, stream by stream."""
+        return [known for stream in self.streams for known in self._known(stream)]
+
     # --- what is known ---
 
     def _known(self, stream: str) -> list[Known]:

@@ -1,14 +1,15 @@
 """One question at two moments: what was learnt in between, and which entry moved the answer by how much.
 
-The walk from the first answer to the second takes one step at a time: first the passing of time alone
-(what was open grew, what was due fell due), then each entry learnt in between, in the order of positions.
-The steps therefore account for the whole difference, without remainder. Each entry is also shown alone,
-as if it were all that had been learnt, because two entries may matter only together.
+The walk goes from the first moment to the second as it was lived: time passes until an entry is learnt, then the
+entry is, in the order they were learnt. Each move of the answer on the way is a step, either of time or of an entry,
+so the steps account for the whole difference, without remainder, and the answer after a step is the one that was
+given then. Each entry that moved it is also shown alone, at the second moment, as if it were all that had been
+learnt, because two entries may matter only together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -16,24 +17,29 @@ from msgspec import Struct
 from ledger.codec import Entry, topic_of
 from ledger.errors import Refused
 from ledger.history import History
+from ledger.spans import FOREVER, Instant
 from projections.asking import Answer, answer_from
-from projections.frame import Frames
+from projections.finding import text
 from projections.questions import Question
-
-Leaves = dict[str, Any]
+from replays.checks import Progress
+from replays.figures import difference, leaves
+from replays.verdicts import Verdict
+from replays.walk import Learnt, State, Walk, learnt_between
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """What one cause changed: the passing of time (`position` null) or an entry learnt.
+    """What one cause changed: the passing of time (`position` null) or an entry learnt, and the verdict after it.
 
-    `changes` maps the path of a figure to its values before and after the step; `alone` to its values
-    without and with this entry as the only one learnt.
+    `learnt_at` is when the entry became known, or until when time had passed (empty: until every period was over).
+    `changes` maps the path of a figure to its values before and after the step; `alone` to its values without and
+    with this entry as the only one learnt.
     """
 
     position: int | None
     type: str
     learnt_at: str
     says: str
+    verdict: Verdict
     changes: dict[str, list[Any]]
     alone: dict[str, list[Any]]
 
@@ -51,47 +57,58 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 def compare(
-    first: History, second: History, asked: Question, values: Mapping[str, Any], switches: Mapping[str, str]
+    first: History,
+    second: History,
+    asked: Question,
+    values: Mapping[str, Any],
+    switches: Mapping[str, str],
+    progress: Progress | None = None,
 ) -> Comparison:
     """The walk from the answer of `first` to that of `second`, a later knowledge of the same contract.
 
     Raises `Refused("bad_parameter")` when the second moment knows less than the first, and what asking at
     either moment raises.
     """
-
-    def result(history: History) -> Leaves:
-        try:
-            return leaves(asked.function()(history, Frames(history, switches), **values).result)
-        except Refused as refused:  # on the way: what the question names is not known with so little
-            return {"refused": refused.code}
-
     _check_later(first, second)
     answers = [answer_from(history, asked, values, switches) for history in (first, second)]
-    learnt = _learnt(first, second)
-    entries = _entries(second, learnt)
-    before = result(first)
-    start = result(second.unlearning(frozenset(learnt)))
-    steps = []
-    if start != before:
-        steps.append(_step(None, None, before, start, {}))
-    at, pending = start, set(learnt)
-    for position in learnt:
-        pending.discard(position)
-        reached = result(second.unlearning(frozenset(pending)))
-        if reached != at:
-            alone = result(second.unlearning(frozenset(learnt) - {position}))
-            steps.append(_step(position, entries[position], at, reached, difference(start, alone)))
-        at = reached
-    after = result(second)
+    learnt = learnt_between(first, second)
+    walk = Walk(first, second, learnt, asked, values, switches)
+    start = walk.begin(first.now)
+    walked = list(_steps(walk, start, first.now, second.now, learnt, progress))
+    reached = walked[-1][1] if walked else start
+    before, after = (leaves(answer.result) for answer in answers)
     return Comparison(
         first=answers[0],
         second=answers[1],
         difference=difference(before, after),
-        steps=tuple(steps),
+        steps=tuple(step for step, _ in walked),
         entries_learnt=len(learnt),
-        entries_without_effect=len(learnt) - sum(step.position is not None for step in steps),
-        accounted=at == after,
+        entries_without_effect=len(learnt) - sum(step.position is not None for step, _ in walked),
+        accounted=start.figures == before and reached.figures == after,
     )
+
+
+def _steps(
+    walk: Walk, start: State, began: Instant, ends: Instant, learnt: list[Learnt], progress: Progress | None
+) -> Iterator[tuple[Step, State]]:
+    """Every move of the answer, and the answer after it."""
+    alone: State | None = None
+    state, now = start, began
+    for count, each in enumerate(learnt, 1):
+        now = min(max(now, each.second), ends)
+        waited = walk.wait(state, count - 1, now)
+        if waited.figures != state.figures:
+            yield _waited(state, waited, now), waited
+        state = walk.learn(waited, count, now)
+        if state.figures != waited.figures:
+            alone = alone or walk.begin(ends)
+            by_itself = walk.learn_alone(alone, each, ends)
+            yield _learnt(each, waited, state, difference(alone.figures, by_itself.figures)), state
+        if progress is not None:
+            progress("entries walked", count, len(learnt))
+    waited = walk.wait(state, len(learnt), ends)
+    if waited.figures != state.figures:
+        yield _waited(state, waited, ends), waited
 
 
 def _check_later(first: History, second: History) -> None:
@@ -100,30 +117,18 @@ def _check_later(first: History, second: History) -> None:
         raise Refused("bad_parameter", "the second moment must not be before the first; exchange the two")
 
 
-def _learnt(first: History, second: History) -> list[int]:
-    """What the second moment knows besides: of the frame only what is in use, as it counts as known from the start."""
-    framed = {p for fact in first.frame for p in fact.positions}
-    return sorted(set(second.known_positions()) - set(first.known_positions()) - framed)
-
-
-def _entries(history: History, positions: list[int]) -> dict[int, Entry]:
-    wanted = set(positions)
-    return {p: entry for stream in history.streams.values() for p, entry in stream if p in wanted}
-
-
-def _step(position: int | None, entry: Entry | None, before: Leaves, after: Leaves, alone: Leaves) -> Step:
-    if entry is None:
-        return Step(
-            position=None, type="time", learnt_at="", says="time passed", changes=difference(before, after), alone={}
-        )
+def _waited(before: State, after: State, now: Instant) -> Step:
     return Step(
-        position=position,
-        type=topic_of(entry.event),
-        learnt_at=entry.recorded_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        says=_says(entry),
-        changes=difference(before, after),
-        alone=alone,
-    )
+        position=None, type="time", learnt_at="" if now == FOREVER else text(now), says="time passed",
+        verdict=after.verdict, changes=difference(before.figures, after.figures), alone={},
+    )  # fmt: skip
+
+
+def _learnt(each: Learnt, before: State, after: State, alone: dict[str, list[Any]]) -> Step:
+    return Step(
+        position=each.position, type=topic_of(each.entry.event), learnt_at=text(each.second), says=_says(each.entry),
+        verdict=after.verdict, changes=difference(before.figures, after.figures), alone=alone,
+    )  # fmt: skip
 
 
 def _says(entry: Entry) -> str:
@@ -132,34 +137,3 @@ def _says(entry: Entry) -> str:
     reason = getattr(event, "reason", None) or getattr(event, "statement", None)
     named = f"of {target}" if target is not None else str(getattr(event, event.__struct_fields__[0], ""))
     return f"{named}: {reason}" if reason else named
-
-
-def leaves(value: Any, path: str = "") -> Leaves:
-    """Every figure of a result by its path (`R1.outcome`, `[2].amount`); lists of plain values stay whole."""
-    if isinstance(value, dict) and value:
-        found: Leaves = {}
-        for name, inner in value.items():
-            found.update(leaves(inner, f"{path}.{name}" if path else str(name)))
-        return found
-    if isinstance(value, list) and value and all(isinstance(inner, dict) for inner in value):
-        found = {}
-        seen: dict[str, int] = {}
-        for inner in value:
-            name = _row_name(inner)
-            seen[name] = seen.get(name, 0) + 1
-            number = f" #{seen[name]}" if seen[name] > 1 else ""
-            found.update(leaves(inner, f"{path}[{name}{number}]"))
-        return found
-    return {path: value}
-
-
-def _row_name(row: Mapping[str, Any]) -> str:
-    """A row of the register goes by what it is, not by where it stands."""
-    names = [str(row[k]) for k in ("obligation", "what", "subject", "period") if k in row]
-    return " ".join(names) if names else str(row.get("id", sorted(row.items())))
-
-
-def difference(before: Leaves, after: Leaves) -> dict[str, list[Any]]:
-    """Each figure that differs, with both values; `null` where it is not there."""
-    paths = [*before, *(path for path in after if path not in before)]
-    return {path: [before.get(path), after.get(path)] for path in paths if before.get(path) != after.get(path)}

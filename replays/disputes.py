@@ -30,7 +30,7 @@ from ledger.spans import FOREVER, Instant, seconds
 from projections.asking import Answer, answer_from
 from projections.finding import text
 from projections.questions import question, read
-from replays.readings import verdict
+from replays.verdicts import verdict
 
 _STATES: tuple[tuple[type[Any], str], ...] = (
     (DisputeOpened, "open"),

@@ -19,7 +19,6 @@ import msgspec
 
 from ledger.book import Ledger
 from ledger.codec import payload_of, topic_of
-from ledger.errors import Refused
 from ledger.heads import receipt
 from ledger.history import History
 from ledger.notes import SignerKey
@@ -29,10 +28,11 @@ from ledger.workdays import Calendar, add_months, iso_week
 from projections.asking import Answer, ask
 from projections.frame import Frames
 from projections.obligations import OBLIGATIONS
-from projections.questions import Question, question, read
+from projections.questions import question, read
 from projections.tally import month_of
 from replays.as_of import Comparison, compare
 from replays.bundle import MANIFEST
+from replays.checks import Progress
 from replays.disputes import Dispute, dispute
 from replays.dossier_pages import html, pdf
 from replays.dossier_sections import pages
@@ -41,17 +41,19 @@ from replays.dossier_told import Dossier, Fact
 from replays.export import Wanted, export_bundle
 from replays.hindsight import Hindsight, Known, hindsight
 from replays.pictures import pictures
-from replays.readings import Verdict, sensitivity, verdict
+from replays.readings import sensitivity
 from replays.words import moments
 from replays.words.language import languages
 
 FORMAT = "service-ledger-dossier/1"
 
 Days = tuple[date, date]  # both included
-MOST_WALKED = 200  # entries learnt since the end of a period, one by one; beyond, since the opening of the dispute
+MOST_WALKED = 1000  # entries learnt since the end of a period, one by one; beyond, since the opening of the dispute
 
 
-def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossier:
+def gather(
+    book: Ledger, contract: str, name: str, known_at: datetime, progress: Progress | None = None
+) -> Dossier:
     """Replays the dispute. Raises `Refused`: `unknown_dispute`, and what asking its question raises."""
     history = book.history(contract, known_at=known_at)
     found = dispute(history, name)
@@ -74,7 +76,7 @@ def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossie
     since = book.history(contract, known_at=first_at)
     if "month" not in values and len(history.known_positions()) - len(since.known_positions()) > MOST_WALKED:
         since = book.history(contract, known_at=opened_at)
-    comparison = compare(since, history, asked, values, {})
+    comparison = compare(since, history, asked, values, {}, progress)
     back = hindsight(history, Frames(history), *period) if period else None
     return Dossier(
         dispute=found,
@@ -84,7 +86,6 @@ def gather(book: Ledger, contract: str, name: str, known_at: datetime) -> Dossie
         period=period,
         answers=answers,
         comparison=comparison,
-        turns=tuple(_turns(since, history, asked, values, comparison)),
         sensitivity=sensitivity(history, asked, values, {}),
         months=tuple(m for m in back.months if m.month == values.get("month")) if back else (),
         breaches=_breaches(back, asked.name),
@@ -129,21 +130,6 @@ def _breaches(back: Hindsight | None, asked: str) -> tuple[Known, ...]:
         return ()
     judged = {each.id for each in OBLIGATIONS if asked == "breaches" or each.rule.endswith(f":{asked}")}
     return tuple(known for known in back.breaches if known.obligation in judged)
-
-
-def _turns(
-    since: History, history: History, asked: Question, values: Mapping[str, Any], comparison: Comparison
-) -> Iterable[Verdict]:
-    """The verdict after each step: what was learnt up to it known, what came after it not."""
-    framed = {p for fact in since.frame for p in fact.positions}
-    learnt = set(history.known_positions()) - set(since.known_positions()) - framed
-    for step in comparison.steps:
-        later = frozenset(p for p in learnt if p > (step.position or 0))
-        told = history.unlearning(later)
-        try:
-            yield verdict(asked.name, asked.function()(told, Frames(told), **values).result)
-        except Refused:  # what the question names was not known yet
-            yield "not_judged"
 
 
 HAPPENED = ("at", "started_at", "requested_at", "published_at", "from", "known_at")
@@ -193,6 +179,7 @@ def write_dossier(
     with_pdf: bool = True,
     checkpoint: bytes | None = None,
     key: SignerKey | None = None,
+    progress: Progress | None = None,
 ) -> Dossier:
     """Writes the dossier of a dispute to `out`, whole or not at all; the same arguments give the same bytes.
 
@@ -200,7 +187,7 @@ def write_dossier(
     `key`, which must have signed it, signs the bundle's manifest too. Raises `Refused`: as `gather`;
     `head_conflict`; `missing_extra` without the reports extra, unless `with_pdf` is false.
     """
-    told = gather(book, contract, name, known_at)
+    told = gather(book, contract, name, known_at, progress)
     files: dict[str, bytes] = {}
     for language in languages(told.zone):
         words = LANGUAGES[language.code]
@@ -209,7 +196,7 @@ def write_dossier(
         files[f"dossier.{language.code}.html"] = html(language.code, title, blocks)
         if with_pdf:
             files[f"dossier.{language.code}.pdf"] = pdf(language.code, title, words["page"], blocks)
-    files["bundle.zip"] = _evidence(book, told, out, checkpoint, key)
+    files["bundle.zip"] = _evidence(book, told, out, checkpoint, key, progress)
     if checkpoint is not None:
         for fact in told.facts:
             files[f"receipts/{fact.position}.proof"] = receipt(book.store, fact.position, checkpoint)
@@ -233,7 +220,9 @@ def write_zip(out: BinaryIO, files: Mapping[str, bytes]) -> None:
             archive.writestr(member, files[path])
 
 
-def _evidence(book: Ledger, told: Dossier, out: Path, checkpoint: bytes | None, key: SignerKey | None) -> bytes:
+def _evidence(
+    book: Ledger, told: Dossier, out: Path, checkpoint: bytes | None, key: SignerKey | None, progress: Progress | None
+) -> bytes:
     """The bundle of the months the dispute is about: those of its period, of the moment it names, of its opening."""
     named = [value[:7] for key, value in told.dispute.params.items() if key in ("at", "on")]
     months = [f"{day:%Y-%m}" for day in told.period] if told.period else named or [told.dispute.opened_at[:7]]
@@ -243,7 +232,7 @@ def _evidence(book: Ledger, told: Dossier, out: Path, checkpoint: bytes | None, 
             contract=told.contract, first=months[0], last=months[-1], known_at=told.known_at, checkpoint=checkpoint,
             key=key,
         )  # fmt: skip
-        export_bundle(book, wanted, part)
+        export_bundle(book, wanted, part, progress)
         return part.read_bytes()
     finally:
         part.unlink(missing_ok=True)

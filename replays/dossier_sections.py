@@ -12,12 +12,12 @@ from ledger.spans import seconds
 from projections.finding import text
 from projections.obligations import OBLIGATIONS, Obligation
 from replays import timeline
-from replays.as_of import leaves
 from replays.dossier_pages import Block, heading, picture, sentence, table
 from replays.dossier_texts import LANGUAGES
 from replays.dossier_told import Dossier
 from replays.dossier_workings import cut, workings
-from replays.readings import verdict
+from replays.figures import leaves
+from replays.verdicts import verdict
 from replays.words import moments
 from replays.words.language import NOTHING, Language
 
@@ -192,7 +192,8 @@ def _learnt(page: Page) -> list[Block]:
     number = 0
     for step in told.comparison.steps:
         if step.position is None:
-            rows.append((NOTHING, NOTHING, NOTHING, t["time_passed"], _changes(page, step.changes), NOTHING))
+            until = lang.value("at", step.learnt_at) if step.learnt_at else NOTHING
+            rows.append((NOTHING, until, NOTHING, t["time_passed"], _changes(page, step.changes), NOTHING))
             continue
         number += 1
         rows.append((str(number), lang.value("at", step.learnt_at), str(step.position), said[step.position],
@@ -207,11 +208,11 @@ def _line(page: Page) -> str:
     begin, end = moments.seconds_of(str(told.comparison.first.known_at)), seconds(told.known_at)
     marks = []
     number = 0
-    for step, turned in zip(told.comparison.steps, told.turns, strict=True):
-        if step.position is not None:
-            number += 1
-            place = (moments.seconds_of(step.learnt_at) - begin) / max(end - begin, 1)
-            marks.append(timeline.Mark(min(max(place, 0.0), 1.0), str(number), "", turned))
+    for step in told.comparison.steps:
+        number += step.position is not None
+        place = (moments.seconds_of(step.learnt_at) - begin) / max(end - begin, 1) if step.learnt_at else 1.0
+        label = "" if step.position is None else str(number)
+        marks.append(timeline.Mark(min(max(place, 0.0), 1.0), label, "", step.verdict))
     start = verdict(told.dispute.question, told.comparison.first.result)
     states = {name: (colour, t[name]) for name, colour in BANDS.items()}
     ends = [page.lang.day(at) for at in (begin, end)]

@@ -13,7 +13,7 @@ from replays.as_of import Comparison
 from replays.disputes import Dispute
 from replays.hindsight import Known, Month
 from replays.pictures import Pictures
-from replays.readings import Sensitivity, Verdict
+from replays.readings import Sensitivity
 
 
 class Fact(Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Dossier(Struct, frozen=True, kw_only=True):
     """A dispute and all that is told of it.
 
     `answers` go by when they were known and under which reading, in the order they are shown; `period` is the days
-    the question is about, both included, if it is about any; `turns` is the verdict after each step of `comparison`.
+    the question is about, both included, if it is about any.
     """
 
     dispute: Dispute
@@ -45,7 +45,6 @@ class Dossier(Struct, frozen=True, kw_only=True):
     period: tuple[date, date] | None
     answers: dict[str, Answer]
     comparison: Comparison
-    turns: tuple[Verdict, ...]
     sensitivity: Sensitivity
     months: tuple[Month, ...]
     breaches: tuple[Known, ...]

@@ -8,7 +8,7 @@ Other contracts' entries leave as hashes, salted, which nobody can guess at.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -34,13 +34,13 @@ from ledger.tree import node_of, root_at, root_text
 from ledger.zones import TZ_VERSION
 from projections.asking import Answer
 from replays.bundle import FORMAT, MANIFEST, NOTE, Digest, Source, digest, write_bundle
+from replays.checks import Progress
 from replays.manifest import File, Manifest, frame_file, note_text, write_manifest
 from replays.report import About, Relied, pages
 from replays.shown import Period, Shown, answer_name, frames_of, period, streams_of
 
 PAGE = 256
 
-Progress = Callable[[str, int, int], None]  # what is done, how many of it, of how many
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

@@ -9,8 +9,7 @@ all of them. Where a limit stops the search, `coverage` is `some` and nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -22,19 +21,17 @@ from ledger.errors import Refused
 from ledger.history import History
 from ledger.readings import DEFAULT, SWITCHES, Switch, switch_named
 from ledger.spans import FOREVER
-from ledger.workdays import add_months
-from projections.breaches import SUBJECTS, breaches_of, gathered
 from projections.frame import Frames
-from projections.periods import months_between
 from projections.questions import Question
-from replays.as_of import Leaves, difference, leaves
+from replays.figures import Leaves, difference, leaves
+from replays.parts import REGISTER, parts_of, together, whole
+from replays.parts import Part as Taken
 from replays.regions import Answered, Choices, Part, Region, joined, merged, smallest
+from replays.verdicts import Verdict, verdict
 
 MOST_REGIONS = 4096  # of a part
 MOST_JOINED = 20_000
-BY_MONTH = ("availability", "maintenance")  # subjects of the register that cost by the period asked about
 ONE_BY_ONE = ("maintenance", "anomaly")  # questions about things that many switches bear on
-Verdict = Literal["kept", "broken", "not_judged"]
 Coverage = Literal["every", "some"]
 Outcome = Literal["kept", "broken", "contested", "not_judged"]
 
@@ -75,37 +72,6 @@ class Sensitivity(Struct, frozen=True, kw_only=True):
     readings: int
     coverage: Coverage
     evaluated: int
-
-
-def verdict(question: str, result: Any) -> Verdict:
-    """Whether a result says a promise was kept, broken, or nothing was to judge."""
-    found = _broken(question, result)
-    return "not_judged" if found is None else "broken" if found else "kept"
-
-
-def _broken(question: str, result: Any) -> bool | None:
-    if isinstance(result, list):
-        return bool([row for row in result if not row.get("contested")])
-    if "breach" in result:
-        return None if result["breach"] is None else bool(result["breach"])
-    if "missed" in result:
-        return bool(result["missed"])
-    rows = [row for row in result.values() if isinstance(row, dict | list)]
-    if not rows:
-        return None
-    return any(_row_broken(row) for row in rows)
-
-
-def _row_broken(row: Any) -> bool:
-    if isinstance(row, list):
-        return bool(row)
-    amounts = ("early_blocking_seconds", "outside_window_seconds")
-    return (
-        any(bool(row.get(name)) for name in ("breach", "notice_breach", "early"))
-        or any((row.get(name) or 0) > 0 for name in amounts)
-        or row.get("state") == "missed"
-        or row.get("two_copies") is False
-    )
 
 
 def sensitivity(
@@ -155,11 +121,7 @@ class _Result:
 
     @cached_property
     def result(self) -> Any:
-        if self._asked == "breaches":
-            return gathered([breach for found in self._found for breach in found]).result
-        if len(self._found) > 1:
-            return {name: row for found in self._found for name, row in found.items()}
-        return self._found[0]
+        return together(self._asked, self._found)
 
     @cached_property
     def leaves(self) -> Leaves:
@@ -176,7 +138,7 @@ class _Result:
 
 def _verdict_of(asked: str, found: Any) -> Verdict:
     """A part's verdict; a part of the register is rows as the rules make them."""
-    if asked == "breaches":
+    if asked == REGISTER:
         return "broken" if any(not breach.contested for breach in found) else "kept"
     return verdict(asked, found)
 
@@ -208,25 +170,17 @@ class _Parts:
         return evaluate
 
     def _rules(self, values: Mapping[str, Any]) -> list[Evaluation]:
-        if self._asked.name == "breaches":
-            return [
-                self._filed(subject, first, last)
-                for subject in SUBJECTS
-                for first, last in (_months(**values) if subject in BY_MONTH else [(values["first"], values["last"])])
-            ]
-        whole = self._whole(values)
         if self._asked.name not in ONE_BY_ONE:
-            return [whole]
+            return [self._over_history(part) for part in parts_of(self._asked, values)]
+        all_of_them = self._over_history(whole(self._asked, values))
         (param,) = (param.name for param in self._asked.params if param.kind == "ids")
         # which things there are is read in the facts alone, never in a reading
-        names = list(whole(Frames(self._history, self._switches, {}, self._shared)))
-        return [self._whole({**values, param: (name,)}) for name in names] or [whole]
+        names = list(all_of_them(Frames(self._history, self._switches, {}, self._shared)))
+        apart = [self._over_history(whole(self._asked, {**values, param: (name,)})) for name in names]
+        return apart or [all_of_them]
 
-    def _filed(self, subject: str, first: date, last: date) -> Evaluation:
-        return lambda frames: breaches_of(subject, self._history, frames, first, last)
-
-    def _whole(self, values: Mapping[str, Any]) -> Evaluation:
-        return lambda frames: self._asked.function()(self._history, frames, **values).result
+    def _over_history(self, part: Taken) -> Evaluation:
+        return lambda frames: part.judge(self._history, frames)
 
     def at(self, flipped: Mapping[str, str]) -> _Result:
         return _Result(self._asked.name, tuple(part.at(flipped) for part in self.parts))
@@ -247,12 +201,6 @@ class _Parts:
         unbroken = [merged([region for found, region in part if found != "broken"], self.choices) for part in mixed]
         found = joined(unbroken, MOST_JOINED)
         return found or [], found is not None
-
-
-def _months(first: date, last: date) -> Sequence[tuple[date, date]]:
-    """The days from `first` to `last`, both included, month by month."""
-    starts = [date(int(label[:4]), int(label[5:7]), 1) for label in months_between(first, last)]
-    return [(max(first, day), min(last, add_months(day, 1) - timedelta(days=1))) for day in starts]
 
 
 def _setting(name: str, value: str) -> Setting:

@@ -82,20 +82,48 @@ def comparison(found: Any) -> None:
     if not found.difference:
         out.print(f"the same answer at both; {found.entries_learnt} entries were learnt in between", markup=False)
         return
-    rows([{"figure": path, "first": b, "second": a} for path, (b, a) in found.difference.items()])
+    rows([{"figure": what, "first": b, "second": a} for what, b, a in _told(found.difference)])
     out.print("Step by step, in the order it was learnt", style="bold")
     for step in found.steps:
-        head = step.type if step.position is None else f"{step.learnt_at}  position {step.position}  {step.type}"
-        out.print(f"  {head}  {step.says}", markup=False, soft_wrap=True)
-        for path, (before, after) in step.changes.items():
-            out.print(f"      {path}: {_cell(before)} -> {_cell(after)}", markup=False, soft_wrap=True)
+        what = "" if step.position is None else f"  position {step.position}  {step.type}"
+        out.print(f"  {step.learnt_at or 'at last'}{what}  {step.says}", markup=False, soft_wrap=True)
+        for what, before, after in _told(step.changes):
+            out.print(f"      {what}: {before} -> {after}", markup=False, soft_wrap=True)
         if step.position is not None and step.alone != step.changes:
             out.print("      alone: " + _moves(step.alone), markup=False, soft_wrap=True)
     out.print(f"  {found.entries_without_effect} other entries moved nothing", markup=False)
 
 
-def _moves(changes: Mapping[str, Any]) -> str:
-    return "; ".join(f"{path} {_cell(b)} -> {_cell(a)}" for path, (b, a) in changes.items()) or "nothing"
+def _moves(changes: Mapping[str, Any], most: int | None = None) -> str:
+    told = [f"{what} {before} -> {after}" for what, before, after in _told(changes)]
+    return "; ".join(told[:most]) + ("; ..." if most is not None and len(told) > most else "") or "nothing"
+
+
+def _told(changes: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Each figure with what it was and what it is; a row that comes or goes once, by its amount and limit."""
+    there: dict[str, tuple[bool, bool]] = {}  # whether any figure of the row stands before, and after
+    for path, (before, after) in changes.items():
+        was, now = there.get(_row(path), (False, False))
+        there[_row(path)] = was or before is not None, now or after is not None
+    told: dict[str, tuple[str, str, str]] = {}
+    for path, (before, after) in changes.items():
+        row = _row(path)
+        if not row or there[row] == (True, True):
+            told[path] = path, _cell(before), _cell(after)
+        elif row not in told:
+            sums = [_sum(changes, row, side) if stands else "-" for side, stands in enumerate(there[row])]
+            told[row] = row[1:], sums[0], sums[1]
+    return list(told.values())
+
+
+def _row(path: str) -> str:
+    """The row of a list that a figure's path leads into; empty where it leads into none."""
+    return path.partition("].")[0] if path.startswith("[") and "]." in path else ""
+
+
+def _sum(changes: Mapping[str, Any], row: str, side: int) -> str:
+    amount, limit = (changes.get(f"{row}].{name}", (None, None))[side] for name in ("amount", "limit"))
+    return "there" if amount is None else f"{_cell(amount)} (limit {_cell(limit)})"
 
 
 def sensitivity(found: Any) -> None:
@@ -118,7 +146,7 @@ def sensitivity(found: Any) -> None:
     rows(
         [
             {"switch": f"{f.switch}={f.value}", "article": f.article, "ambiguity": f.ambiguity, "verdict": f.verdict,
-             "changes": _moves(dict(list(f.changes.items())[:4]))}
+             "changes": _moves(f.changes, 4)}
             for f in sorted(moved, key=lambda f: not f.turns)
         ],
         empty="no switch alone changes a figure",
@@ -132,7 +160,7 @@ def _setting(each: Any) -> str:
 
 def side_by_side(named: list[tuple[str, str, Any]]) -> None:
     """One question under named readings, a column each."""
-    from replays.as_of import leaves
+    from replays.figures import leaves
 
     columns = [(name, verdict, leaves(result)) for name, verdict, result in named]
     paths = list(dict.fromkeys(path for _, _, found in columns for path in found))

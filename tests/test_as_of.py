@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import Any
 
@@ -21,7 +21,9 @@ from projections import ask
 from projections.asking import answer_from
 from projections.frame import Frames
 from projections.questions import question, read
-from replays.as_of import Comparison, compare, difference, leaves
+from replays.as_of import Comparison, compare
+from replays.figures import difference, leaves
+from replays.verdicts import verdict
 from tests.replaying import ASKED, Story, demo_path, some_switches
 from tests.story import CONTRACT, STARTED, frame_entries, history, instant
 from tests.test_availability import outage
@@ -181,7 +183,7 @@ def test_an_outage_learnt_corrected_retracted_and_retracted_again_moves_the_answ
     one = history(*lines, known_at="2026-03-01T00:00:00Z")
     two = history(*lines, known_at="2026-04-02T00:00:00Z")
     compared = compare(one, two, AVAILABILITY, MARCH, {})
-    lost = [step.changes.get("ti_seconds") for step in compared.steps]
+    lost = [step.changes["ti_seconds"] for step in compared.steps if "ti_seconds" in step.changes]
     hour, longer = 3600, 9000
     assert lost[-5:] == [[lost[-5][0], hour], [hour, longer], [longer, hour], [hour, longer], [longer, 0]]
     assert compared.accounted
@@ -210,9 +212,46 @@ def test_a_second_before_it_was_recorded_it_is_not_known_and_at_the_second_it_is
     assert any(f.position == 12 for f in two.facts)
 
 
+def test_after_each_step_the_answer_is_the_one_given_then() -> None:
+    """A walk over random stories; at each step a history of only what was known by then, at that moment."""
+    steps = 0
+    for seed in range(70, 130):
+        story = Story(seed)
+        one, two = sorted((story.known_at(), story.known_at()))
+        if one < STARTED[0]:
+            continue
+        (asked, values), switches = story.asked(), story.reading()
+        compared = compare(story.whole(one), story.whole(two), asked, values, switches)
+        figures = leaves(compared.first.result)
+        for n, step in enumerate(compared.steps):
+            figures |= {path: after for path, (_, after) in step.changes.items()}
+            same = n + 1 < len(compared.steps) and compared.steps[n + 1].learnt_at == step.learnt_at
+            if same or not step.learnt_at:
+                continue  # several entries of one second: only the last gives what was known by then
+            given = answer_from(story.whole(step.learnt_at), asked, values, switches).result
+            assert {p: v for p, v in figures.items() if v is not None} == figures_of(given), (seed, step)
+            assert step.verdict == verdict(asked.name, given)
+            steps += 1
+    assert steps > 40
+
+
+def test_time_that_passes_and_an_entry_learnt_then_are_two_steps() -> None:
+    """A night over without its backup is missed from that second on, until the backup is recorded late."""
+    backup = {"backup": "B1", "scope": "client_data", "tiers": ["daily"], "locations": ["A", "B"],
+              "started_at": "2026-03-03T22:00:00+01:00", "completed_at": "2026-03-03T23:00:00+01:00"}  # fmt: skip
+    late = "2026-03-05T09:00:00+01:00"
+    lines = [STARTED, (late, "backup_completed", backup)]
+    one, two = (history(*lines, known_at=t) for t in ("2026-03-04T06:59:59+01:00", late))
+    nights = {"first": date(2026, 3, 3), "last": date(2026, 3, 3)}
+    passed, learnt = compare(one, two, question("backup_nights"), nights, {}).steps
+    assert (passed.type, passed.changes["missed"], passed.verdict) == ("time", [[], ["2026-03-03"]], "broken")
+    assert (learnt.position, learnt.changes["missed"], learnt.verdict) == (11, [["2026-03-03"], []], "kept")
+
+
 def test_two_entries_that_matter_only_together_show_nothing_alone_but_are_accounted_for() -> None:
     """An outage's end is nothing without its start: alone it moves no figure, in its place it does."""
-    lines = [STARTED, *outage("2026-03-03T10:00:00+01:00", END)]
+    begun, (_, _, ended, _) = outage("2026-03-03T10:00:00+01:00", END)
+    lines = [STARTED, begun, ("2026-03-03T13:00:00+01:00", "outage_ended", ended)]
     one, two = history(*lines, known_at="2026-03-01T00:00:00Z"), history(*lines, known_at="2026-04-02T00:00:00Z")
     steps = {step.position: step for step in compare(one, two, AVAILABILITY, MARCH, {}).steps}
     assert steps[12].alone == {}

@@ -165,7 +165,7 @@ def test_months_and_nights_are_drawn_of_what_is_in_dispute(all_told: dict[str, D
 
 
 def test_the_line_of_knowledge_has_the_verdict_after_each_step(told: Dossier) -> None:
-    assert told.turns == ("broken",)
+    assert [step.verdict for step in told.comparison.steps] == ["broken"]
     assert told.answers["at_first"].result["breach"] is False
 
 

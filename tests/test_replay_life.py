@@ -26,8 +26,9 @@ from ledger.spans import seconds
 from projections import ask
 from projections.asking import answer_from
 from projections.questions import question, read
-from replays.as_of import compare, leaves
+from replays.as_of import compare
 from replays.disputes import disputes
+from replays.figures import leaves
 from replays.statements import figures_of, issue, statements
 from replays.verify import verify
 from tests.story import CONTRACT, instant

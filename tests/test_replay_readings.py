@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import replays.parts as parts
 import replays.readings as subject
 from ledger import open_ledger
 from ledger.demo import DEMO
@@ -25,7 +26,8 @@ from ledger.readings import DEFAULT, SWITCHES, Switch, switch_named
 from projections.breaches import breaches_of
 from projections.frame import Frames
 from projections.questions import question, read
-from replays.readings import Sensitivity, all_readings, read_readings, sensitivity, verdict
+from replays.readings import Sensitivity, all_readings, read_readings, sensitivity
+from replays.verdicts import verdict
 from tests.replaying import ASKED, Story, demo_path, some_switches, text
 from tests.story import STARTED, history, instant
 from tests.test_availability import outage
@@ -196,11 +198,11 @@ def test_a_year_is_the_sum_of_its_months(demo: Any) -> None:
     known = demo.history("C-2041", known_at=instant(DEMO["known_at"]))
     random = Random(11)
     for switches in [{}, *(some_switches(random, most=20) for _ in range(4))]:
-        for name in subject.BY_MONTH:
+        for name in parts.BY_MONTH:
             whole = breaches_of(name, known, Frames(known, switches), date(2025, 10, 1), date(2026, 9, 30))
             months = [
                 row
-                for first, last in subject._months(date(2025, 10, 1), date(2026, 9, 30))
+                for first, last in parts.months(date(2025, 10, 1), date(2026, 9, 30))
                 for row in breaches_of(name, known, Frames(known, switches), first, last)
             ]
             key = attrgetter("on", "obligation", "subject", "what")
@@ -286,7 +288,7 @@ STRICT = {"partial_effect": "any", "night_outage": "breach_of_access"}
 
 
 def test_a_register_broken_in_two_parts_is_kept_only_where_neither_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "SUBJECTS", ("availability",))
+    monkeypatch.setattr(parts, "SUBJECTS", ("availability",))
     known = history(*BOTH_BROKEN, known_at="2026-05-04T00:00:00Z")
     found = sensitivity(known, *asked("breaches", first="2026-03", last="2026-04"), STRICT)
     assert (found.verdict, found.outcome, found.coverage) == ("broken", "contested", "every")
@@ -295,7 +297,7 @@ def test_a_register_broken_in_two_parts_is_kept_only_where_neither_is(monkeypatc
 
 
 def test_a_search_cut_short_claims_nothing_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "SUBJECTS", ("availability",))
+    monkeypatch.setattr(parts, "SUBJECTS", ("availability",))
     known = history(*BOTH_BROKEN, known_at="2026-05-04T00:00:00Z")
     register = asked("breaches", first="2026-03", last="2026-04")
     with monkeypatch.context() as patch:

@@ -135,6 +135,7 @@ def explain_statement(name: str, url: str, contract: str | None, known_at: str |
     from projections.questions import instant_of, question, read
     from replays import show
     from replays.as_of import compare
+    from replays.commands.progress import progress
     from replays.statements import statements
 
     with read_only_ledger(url) as book:
@@ -144,7 +145,8 @@ def explain_statement(name: str, url: str, contract: str | None, known_at: str |
             raise Refused("unknown_statement", f"no statement {name!r} is recorded of {later.contract}")
         earlier = book.history(later.contract, known_at=instant_of("known_at", said.known_at), position=said.position)
         asked = question("availability")
-        found = compare(earlier, later, asked, read(asked, {"month": said.month}), said.reading)
+        with progress(silent=as_json) as tell:
+            found = compare(earlier, later, asked, read(asked, {"month": said.month}), said.reading, tell)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:

@@ -28,15 +28,18 @@ def dossier(
     from ledger.spans import moment
     from projections.finding import ceil_seconds
     from projections.questions import instant_of
+    from replays.commands.progress import progress
     from replays.dossier import write_dossier
 
     asked = wall_clock() if known_at in (None, "now") else instant_of("--known-at", known_at)
     with read_only_ledger(url) as book:
         signer = None if key is None else read_key(key, origin_of(book.store))
-        told = write_dossier(
-            book, contract or only_contract(book), name, moment(ceil_seconds(asked)), Path(out),
-            with_pdf=not no_pdf, checkpoint=None if key is None else sign_head(book, key), key=signer,
-        )  # fmt: skip
+        head = None if key is None else sign_head(book, key)
+        with progress() as tell:
+            told = write_dossier(
+                book, contract or only_contract(book), name, moment(ceil_seconds(asked)), Path(out),
+                with_pdf=not no_pdf, checkpoint=head, key=signer, progress=tell,
+            )  # fmt: skip
     proven = "" if key is None else ", each with its receipt"
     click.echo(
         f"{out}: dispute {told.dispute.dispute}, {told.dispute.state}, {len(told.facts)} entries relied on{proven}"

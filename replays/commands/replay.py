@@ -100,8 +100,10 @@ def _compare(
 
     from replays import show
     from replays.as_of import compare
+    from replays.commands.progress import progress
 
-    found = compare(first, second, question, values, switches)
+    with progress(silent=as_json) as tell:
+        found = compare(first, second, question, values, switches, tell)
     answers = [replace(answer, root=root) for answer, root in zip((found.first, found.second), roots, strict=True)]
     found = replace(found, first=answers[0], second=answers[1])
     if as_json:
@@ -130,7 +132,8 @@ def _under(
 
     from projections.asking import ask
     from replays import show
-    from replays.readings import all_readings, verdict
+    from replays.readings import all_readings
+    from replays.verdicts import verdict
 
     named = all_readings(files, switches)
     answers = [

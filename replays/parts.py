@@ -1,0 +1,60 @@
+"""A question in the parts that are judged apart: the register by subject, and by month where a subject costs by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from ledger.history import History
+from ledger.workdays import add_months
+from projections.breaches import SUBJECTS, breaches_of, gathered
+from projections.frame import Frames
+from projections.periods import months_between
+from projections.questions import Question
+
+REGISTER = "breaches"
+BY_MONTH = ("availability", "maintenance")  # subjects of the register that cost by the period asked about
+
+
+class Part(NamedTuple):
+    """One part of a question, and the subject of the register it is of (None: the question whole)."""
+
+    judge: Callable[[History, Frames], Any]
+    subject: str | None
+
+
+def parts_of(asked: Question, values: Mapping[str, Any]) -> list[Part]:
+    """The parts of a question. What they find, in this order, `together` makes the question's result."""
+    if asked.name != REGISTER:
+        return [whole(asked, values)]
+    first, last = values["first"], values["last"]
+    return [
+        _filed(subject, *days)
+        for subject in SUBJECTS
+        for days in (months(first, last) if subject in BY_MONTH else [(first, last)])
+    ]
+
+
+def whole(asked: Question, values: Mapping[str, Any]) -> Part:
+    """The question as one part."""
+    return Part(lambda history, frames: asked.function()(history, frames, **values).result, None)
+
+
+def together(asked: str, found: Sequence[Any]) -> Any:
+    """The result that the parts of a question come to."""
+    if asked == REGISTER:
+        return gathered([breach for part in found for breach in part]).result
+    if len(found) > 1:
+        return {name: row for part in found for name, row in part.items()}
+    return found[0]
+
+
+def _filed(subject: str, first: date, last: date) -> Part:
+    return Part(lambda history, frames: breaches_of(subject, history, frames, first, last), subject)
+
+
+def months(first: date, last: date) -> Sequence[tuple[date, date]]:
+    """The days from `first` to `last`, both included, month by month."""
+    starts = [date(int(label[:4]), int(label[5:7]), 1) for label in months_between(first, last)]
+    return [(max(first, day), min(last, add_months(day, 1) - timedelta(days=1))) for day in starts]
