@@ -20,7 +20,8 @@ from ledger.book import Ledger
 from ledger.codec import decode_entry, payload_of, topic_of
 from ledger.errors import Refused
 from ledger.merkle import leaf_hash
-from replays.export import Exported, Progress, stream_rows
+from replays.checks import Progress
+from replays.export import Exported, stream_rows
 
 TOLD_EVERY = 500
 Row = dict[str, Any]
