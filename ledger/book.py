@@ -25,7 +25,8 @@ from ledger.events import (
     LedgerOpened,
     ServiceAssigned,
 )
-from ledger.history import History, KeptEntries
+from ledger.history import History
+from ledger.kept_entries import KeptEntries
 from ledger.published import published_calendar, published_terms
 from ledger.recording import Receipt, Recording
 from ledger.spans import FOREVER, seconds

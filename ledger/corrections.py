@@ -7,8 +7,10 @@ position. Nothing is edited: each fact keeps the positions that made it what it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
@@ -60,17 +62,31 @@ def standing(entries: Sequence[Known], acts: Acts | None = None) -> list[Fact]:
     """
     gone, newest = resolved(entries) if acts is None else acts
     if not gone and not newest:
-        return [_fact(known) for known in entries if not isinstance(known[1].event, Corrected | Retracted | Unread)]
+        return [fact_of(known) for known in entries if not isinstance(known[1].event, Corrected | Retracted | Unread)]
     facts: list[Fact] = []
     for known in entries:
         event = known[1].event
         if known[0] in gone or isinstance(event, Corrected | Retracted | Unread):
             continue
         correction = newest.get(known[0])
-        fact = _fact(known) if correction is None else _corrected(known, correction)
+        fact = fact_of(known) if correction is None else _corrected(known, correction)
         if fact is not None:
             facts.append(fact)
     return facts
+
+
+def amended(facts: list[Fact], entries: Sequence[Known], acts: Acts) -> list[Fact]:
+    """As `standing`, of entries of one type whose own `facts` are at hand: only what acts touch is made anew."""
+    touched = acts.gone | acts.newest.keys()
+    if not touched:
+        return facts
+    places = [bisect_left(entries, position, key=itemgetter(0)) for position in touched]
+    found: list[Fact | None] = [*facts]
+    for place, position in zip(places, touched, strict=True):
+        if place < len(entries) and entries[place][0] == position:
+            correction = None if position in acts.gone else acts.newest.get(position)
+            found[place] = None if correction is None else _corrected(entries[place], correction)
+    return [fact for fact in found if fact is not None]
 
 
 def withdrawn(entries: Sequence[Known]) -> set[int]:
@@ -83,9 +99,7 @@ def resolved(entries: Sequence[Known]) -> Acts:
     acts = [known for known in entries if isinstance(known[1].event, Corrected | Retracted)]
     if not acts:
         return Acts(set(), {})
-    by_id: dict[str, list[int]] = {}
-    for position, entry, _ in entries:
-        by_id.setdefault(entry.id, []).append(position)
+    by_id = _by_id(entries, {e.event.target for _, e, _ in acts if isinstance(e.event, Corrected | Retracted)})
     gone: set[int] = set()
     newest: dict[int, Known] = {}
     for known in reversed(acts):  # what came last is judged first: nothing later can withdraw it
@@ -104,6 +118,25 @@ def resolved(entries: Sequence[Known]) -> Acts:
     return Acts(gone, newest)
 
 
+def corrections_of(entries: Sequence[Known]) -> Iterator[tuple[int, Corrected, int]]:
+    """Each correction of a stream, standing or not: its position, what it says, the position it speaks of."""
+    found = [(position, entry.event) for position, entry, _ in entries if isinstance(entry.event, Corrected)]
+    by_id = _by_id(entries, {said.target for _, said in found})
+    for position, said in found:
+        target = resolve_target(said.target, position, by_id)
+        if target is not None:
+            yield position, said, target
+
+
+def _by_id(entries: Sequence[Known], named: Set[str | int]) -> dict[str, list[int]]:
+    """The positions of the entries of the ids that are named, in order."""
+    by_id: dict[str, list[int]] = {}
+    for position, entry, _ in entries:
+        if entry.id in named:
+            by_id.setdefault(entry.id, []).append(position)
+    return by_id
+
+
 def resolve_target(target: str | int, before: int, by_id: dict[str, list[int]]) -> int | None:
     """The position a correction or retraction speaks of: the last entry of that id before it."""
     if isinstance(target, int):
@@ -112,7 +145,8 @@ def resolve_target(target: str | int, before: int, by_id: dict[str, list[int]]) 
     return earlier[-1] if earlier else None
 
 
-def _fact(known: Known) -> Fact:
+def fact_of(known: Known) -> Fact:
+    """What an entry says by itself."""
     position, entry, known_at = known
     return Fact(
         position=position,

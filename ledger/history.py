@@ -13,10 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from operator import itemgetter
-from typing import Any
 
-from ledger.codec import Entry
-from ledger.corrections import Acts, Fact, Known, known_as_recorded, resolved, standing
+from ledger.corrections import ACTS, Acts, Fact, Known, amended, known_as_recorded, resolved, standing
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
@@ -35,43 +33,8 @@ from ledger.events import (
     ServiceUnassigned,
     TermsVersionPublished,
 )
+from ledger.kept_entries import Entries, Groups, KeptEntries, grouped
 from ledger.spans import ALWAYS, FOREVER, NEVER, Instant, Spans, contains, difference, seconds, span, union
-
-Entries = Sequence[tuple[int, Entry]]
-Groups = dict[type[Any], list[Known]]
-
-
-class KeptEntries(list[tuple[int, Entry]]):
-    """A stream's entries as they stood at one moment, with what asking again need not work out anew.
-
-    `known` and `groups` are shared with later moments and only ever grow: a history looks at nothing in
-    them beyond the entries here.
-    """
-
-    def __init__(self, entries: Iterable[tuple[int, Entry]] = ()) -> None:
-        super().__init__(entries)
-        self.known = known_as_recorded(self)
-        self.groups = grouped(self.known)
-
-    def append_all(self, entries: Sequence[tuple[int, Entry]]) -> None:
-        """Takes in what was recorded since, here and for every moment there is."""
-        known = known_as_recorded(entries)
-        self.extend(entries)
-        self.known += known
-        grouped(known, self.groups)
-
-    def of(self, *kinds: type[Event]) -> list[tuple[int, Entry]]:
-        """The entries of these types, in order."""
-        last = self[-1][0] if self else 0
-        found = [(p, entry) for kind in kinds for p, entry, _ in self.groups.get(kind, ()) if p <= last]
-        return sorted(found, key=itemgetter(0))
-
-    def as_it_stands(self) -> KeptEntries:
-        """These entries, unmoved by what is appended here later."""
-        now = KeptEntries()
-        now.extend(self)
-        now.known, now.groups = self.known, self.groups
-        return now
 
 
 class History:
@@ -187,18 +150,31 @@ class History:
 
     def _of_stream(self, stream: str, kinds: tuple[type[Event], ...]) -> list[Fact]:
         """Only what was asked for is made a fact: most questions look at a few of a stream's entries."""
+        if len(kinds) == 1:
+            return self._of_kind(stream, kinds[0])
         entries = [known for kind in kinds for known in self._group(stream, kind)]
-        if not entries:
+        return standing(sorted(entries, key=itemgetter(0)), self._acts_of(stream)) if entries else []
+
+    def _of_kind(self, stream: str, kind: type[Event]) -> list[Fact]:
+        known = self._group(stream, kind)
+        if not known:
             return []
-        return standing(sorted(entries, key=itemgetter(0)) if len(kinds) > 1 else entries, self._acts_of(stream))
+        entries, acts = self.streams.get(stream, ()), self._acts_of(stream)
+        if isinstance(entries, KeptEntries) and self._as_kept and kind not in ACTS:
+            return amended(entries.facts(kind, len(known)), known, acts)
+        return standing(known, acts)
+
+    @property
+    def _as_kept(self) -> bool:
+        """Whether knowledge is what kept entries are sorted out by."""
+        return self.knowledge == "recorded" and not self.without
 
     def _group(self, stream: str, kind: type[Event]) -> Sequence[Known]:
         """What is known of a stream's entries of one type."""
         grouping = self._groups.get(stream)
         if grouping is None:
             known, entries = self._known(stream), self.streams.get(stream, ())
-            kept = isinstance(entries, KeptEntries) and self.knowledge == "recorded" and not self.without
-            groups = entries.groups if isinstance(entries, KeptEntries) and kept else grouped(known)
+            groups = entries.groups if isinstance(entries, KeptEntries) and self._as_kept else grouped(known)
             grouping = self._groups[stream] = groups, known[-1][0] if known else 0
         groups, last = grouping
         found = groups.get(kind, ())
@@ -370,18 +346,6 @@ class Scope:
         else:
             return
         self.positions += fact.positions
-
-
-def grouped(entries: Iterable[Known], found: Groups | None = None) -> Groups:
-    """The entries by the type of their events, in order, after those already `found`."""
-    found = {} if found is None else found
-    for known in entries:
-        kind = type(known[1].event)
-        group = found.get(kind)
-        if group is None:
-            group = found[kind] = []
-        group.append(known)
-    return found
 
 
 def _position(fact: Fact) -> int:

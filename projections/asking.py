@@ -71,15 +71,30 @@ def ask(
     if not isinstance(reading, Mapping | None):
         raise Refused("unknown_switch", f"reading: {reading!r} is no table of switches; give a dict")
     switches = dict(reading or {})
-    knowledge = DEFAULT.with_switches(switches).knowledge
+    DEFAULT.with_switches(switches)  # refused before an instant is
     known = None if known_at is None else instant_of("known_at", known_at)
-    history = ledger.history(contract, known_at=known, position=position, knowledge=knowledge)
+    history, frames = framed(ledger, values, switches, contract=contract, known_at=known, position=position)
+    return answer_from(history, asked, values, switches, root=ledger.root_at(history.position), frames=frames)
+
+
+def framed(
+    ledger: Ledger,
+    values: Mapping[str, Any],
+    switches: Mapping[str, str],
+    *,
+    contract: str,
+    known_at: datetime | None,
+    position: int | None,
+) -> tuple[History, Frames]:
+    """What a question is asked of: what was known, as its reading counts knowledge, and what it is judged by."""
+    knowledge = DEFAULT.with_switches(switches).knowledge
+    history = ledger.history(contract, known_at=known_at, position=position, knowledge=knowledge)
     frames = Frames(history, switches)
     adopted = _frame_named(history, frames, values).reading.knowledge
     if adopted != knowledge:  # the contract's own reading asks for the time its sources attested
-        history = ledger.history(contract, known_at=known, position=position, knowledge=adopted)
+        history = ledger.history(contract, known_at=known_at, position=position, knowledge=adopted)
         frames = Frames(history, switches)
-    return answer_from(history, asked, values, switches, root=ledger.root_at(history.position), frames=frames)
+    return history, frames
 
 
 def answer_from(

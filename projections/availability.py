@@ -37,10 +37,19 @@ def availability(history: History, frames: Frames, month: str) -> Finding:
     sums are in the workings. `range` is null unless contested facts bear on the rate. Raises `Refused`
     ("calendar_out_of_range") where the table of holidays does not reach the month.
     """
+    tally = _tally(history, frames, month)
+    return Finding(result=_result(tally), workings=_workings(history, tally), because=_because(history, tally))
+
+
+def figures(history: History, frames: Frames, month: str) -> dict[str, Any]:
+    """The result of `availability` alone, without how it came about."""
+    return _result(_tally(history, frames, month))
+
+
+def _tally(history: History, frames: Frames, month: str) -> Tally:
     frame, label, span = month_of(history, frames, month)
     near = span if not frame.comparing and frame.reading.month_split == "split" else (FIRST, FOREVER)
-    tally = measure(history, frame, label, span, interruptions(history, near))
-    return Finding(result=_result(tally), workings=_workings(history, tally), because=_because(history, tally))
+    return measure(history, frame, label, span, interruptions(history, near))
 
 
 # --- what is shown ---

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from ledger import events as e
 from ledger.corrections import Fact, Known
 from ledger.events import Event
-from ledger.history import Entries, History
+from ledger.history import History
+from ledger.kept_entries import Entries
 from ledger.spans import FOREVER, Instant, seconds
 
 T = TypeVar("T")

@@ -15,6 +15,7 @@ from ledger import __version__, merkle
 from ledger.checkpoint import Checkpoint, parse_checkpoint, parse_text
 from ledger.codec import Entry
 from ledger.errors import Refused
+from ledger.kept_entries import KeptEntries
 from ledger.merkle import leaf_hashes
 from ledger.policy import Judged
 from ledger.streams import without_collector
@@ -27,6 +28,7 @@ from replays.bundle import MANIFEST, NOTE, Bundle, digest
 from replays.checks import Checks, Failed, NotChecked, Progress
 from replays.checks_entries import CANONICAL, CLOCK, VERSIONS, EntryAudit
 from replays.checks_heads import Trust, check_held, check_note, check_policy, check_witnesses
+from replays.checks_statements import REPLAYS, STATEMENTS, Bundled, Verdicts
 from replays.checks_tiles import check_tiles, node_at
 from replays.export import readings_file, relied
 from replays.manifest import Manifest, frame_file, most_bytes, note_text, read_manifest
@@ -39,7 +41,8 @@ PAGE_BYTES = 16 << 20
 # as they are told
 ORDER = (
     "container", "manifest", "manifest signature", "files", "checkpoint", "policy", "held head", "witnesses",
-    "time stamps", "tiles", "root", "entries", CANONICAL, VERSIONS, CLOCK, "terms and calendars", "answers", "report",
+    "time stamps", "tiles", "root", "entries", CANONICAL, VERSIONS, CLOCK, "terms and calendars", "answers",
+    STATEMENTS, REPLAYS, "report",
 )  # fmt: skip
 
 
@@ -66,6 +69,8 @@ def check_bundle(bundle: Bundle, trust: Trust, checks: Checks) -> None:
         (CLOCK, run.clock, (*treed, "entries", CANONICAL)),
         ("answers", run.recompute, (*read, CLOCK)),
         ("terms and calendars", run.frames, (*read, "answers")),
+        (STATEMENTS, lambda: run.verdicts.statements(run.evidence()), (*read, CLOCK)),
+        (REPLAYS, lambda: run.verdicts.replays(run.evidence()), (*read, CLOCK)),
         ("report", run.report, (*read, "answers")),
     )
     for name, check, needs in table:
@@ -86,7 +91,8 @@ class _Run:
         self.trust = trust
         self.judged: Judged | None = None
         self.audit = EntryAudit()
-        self.streams: dict[str, list[tuple[int, Entry]]] = {}
+        self.verdicts = Verdicts()
+        self.streams: dict[str, KeptEntries] = {}
         self.given: list[Answer] = []
         self._tile = lru_cache(maxsize=32)(self._read_tile)
 
@@ -203,16 +209,24 @@ class _Run:
             self.tell("entries read", positions[-1], self.head.size)
             with without_collector(len(states)):
                 self._compare(positions, states)
-                for position, entry in zip(positions, self.audit.page(positions, states), strict=True):
-                    if entry is None:
-                        continue
-                    if entry.stream not in self.manifest.streams:
-                        raise Failed(f"an entry of {entry.stream}, which the manifest does not name", position)
-                    self.streams.setdefault(entry.stream, []).append((position, entry))
+                found = self.audit.page(positions, states)
+                self.verdicts.note(positions, found)
+                self._keep(positions, found)
         opened = Shown("", self.streams, size=0, position=0, known_at=None, root_of=str).opened
         if (opened.ledger, opened.origin) != (self.manifest.ledger, self.manifest.origin):
             raise Failed("the entry that opened the ledger names another ledger or origin", 1)
         return f"{self.audit.count} entries have the hashes of their places; {self.head.size} in all"
+
+    def _keep(self, positions: list[int], found: list[Entry | None]) -> None:
+        told: dict[str, list[tuple[int, Entry]]] = {}
+        for position, entry in zip(positions, found, strict=True):
+            if entry is None:
+                continue
+            if entry.stream not in self.manifest.streams:
+                raise Failed(f"an entry of {entry.stream}, which the manifest does not name", position)
+            told.setdefault(entry.stream, []).append((position, entry))
+        for stream, entries in told.items():
+            self.streams.setdefault(stream, KeptEntries()).append_all(entries)
 
     def _compare(self, positions: list[int], states: list[bytes]) -> None:
         for position, leaf in zip(positions, leaf_hashes(states), strict=True):
@@ -291,6 +305,10 @@ class _Run:
         if readings_file(switches, self.given) != given:
             raise Failed("readings.json is not the reading of the answers")
         return f"{len(asked)} answers found again, byte for byte"
+
+    def evidence(self) -> Bundled:
+        """What the contract's own verdicts are asked again of."""
+        return Bundled(self.streams, lambda size: root_text(self._root_at(size)))
 
     def _made_by(self) -> str:
         m = self.manifest

@@ -23,11 +23,14 @@ from ledger.tree import root_text
 from replays.checks import Checks, Failed, NotChecked, Progress
 from replays.checks_entries import CANONICAL, CLOCK, COLUMNS, VERSIONS, EntryAudit
 from replays.checks_heads import Trust, check_held, check_policy, check_witnesses
+from replays.checks_statements import REPLAYS, STATEMENTS, Stored, Verdicts
 from replays.checks_tiles import TileAudit, check_tiles, node_at
 
 PAGE = 8 * WIDTH
 PAGE_BYTES = 16 << 20
+READABLE = ("entries", COLUMNS, CANONICAL, VERSIONS, CLOCK, "tiles", "root")  # what a verdict is asked again of
 NO_ANSWERS = "answers are computed when they are asked for; a bundle holds those that were given"
+NO_VERDICTS = "published files are read in order, not by contract; verify the ledger, or a bundle of the contract"
 
 
 def check_ledger(store: Store, trust: Trust, checks: Checks) -> None:
@@ -44,6 +47,8 @@ def check_ledger(store: Store, trust: Trust, checks: Checks) -> None:
         ("root", run.root, ("entries", "tiles")),
         ("held head", run.held, ("entries",)),
         ("answers", lambda: _no_answers(), ()),
+        (STATEMENTS, run.statements, READABLE),
+        (REPLAYS, run.replays, READABLE),
     ):
         checks.run(name, check, needs)
 
@@ -58,6 +63,7 @@ class _Ledger:
         self.tell = tell
         self.trust = trust
         self.audit = EntryAudit()
+        self.verdicts = Verdicts()
         self.size = 0
         self.origin = ""
 
@@ -83,6 +89,7 @@ class _Ledger:
             with without_collector(len(rows)):
                 self.tile_audit.page(start, states)
                 found = self.audit.page(positions, states, [(row.stream, row.version, row.topic) for row in rows])
+                self.verdicts.note(positions, found)
             if start == 1:
                 self.origin = _origin(found[0])
             start += len(rows)
@@ -110,6 +117,12 @@ class _Ledger:
     def held(self) -> str:
         head = Checkpoint(self.origin, self.size, self.tile_audit.root())
         return check_held(self.trust, head, lambda size: tree.recomputed_root(self.store, size))
+
+    def statements(self) -> str:
+        return self.verdicts.statements(Stored(self.store, self.size))
+
+    def replays(self) -> str:
+        return self.verdicts.replays(Stored(self.store, self.size))
 
 
 def _origin(first: Entry | None) -> str:
@@ -140,6 +153,8 @@ def check_published(directory: Path, trust: Trust, checks: Checks) -> None:
             checks.add(name, "not checked", "the log was published as hashes only")
         else:
             checks.run(name, check, needs)
+    for name in (STATEMENTS, REPLAYS):
+        checks.add(name, "not checked", NO_VERDICTS)
 
 
 class _Published:

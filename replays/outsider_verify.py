@@ -33,7 +33,7 @@ NAME = re.compile(
 )
 FIELDS = "contract files first format key known_at last ledger origin position root size software streams tz".split()
 ENTRY_FIELDS = "stream version recorded_at recorded_by source id attested_at salt event".split()
-SKIPPED = {"witnesses": "a policy names them, which needs the software", "answers": "needs the software"}
+SKIPPED = dict.fromkeys(("witnesses", "answers", "statements", "dispute replays"), "needs the software")
 NAMING = ("contract_started", "contract_registered", "service_assigned", "corrected")  # events that may name a service
 # each check, and on how many of TREE it rests
 TREE = ("container", "manifest", "files", "checkpoint", "tiles", "root", "entries", "canonical form")
@@ -41,7 +41,7 @@ TABLE = (
     ("container", 0), ("manifest", 1), ("manifest signature", 2), ("files", 2), ("checkpoint", 3), ("policy", 4),
     ("held head", 6), ("witnesses", 4), ("time stamps", 4), ("tiles", 3), ("root", 5), ("entries", 6),
     ("canonical form", 7), ("versions", 8), ("recorded_at", 8), ("terms and calendars", 8), ("answers", 8),
-    ("report", 3),
+    ("statements", 8), ("dispute replays", 8), ("report", 3),
 )  # fmt: skip
 
 

@@ -23,10 +23,11 @@ from ledger.readings import DEFAULT
 from ledger.recording import Receipt
 from ledger.spans import moment, seconds
 from ledger.workdays import end_of_days_after
-from projections.asking import Answer, ask
+from projections.asking import Answer, ask, framed
+from projections.availability import figures
 from projections.finding import ceil_seconds, text
 from projections.frame import Frames
-from projections.questions import question
+from projections.questions import instant_of, question, read
 from projections.tally import month_of
 
 FIGURES = (
@@ -112,23 +113,26 @@ def check(book: Ledger, draft: Draft) -> None:
     """Raise `Refused("figures_do_not_replay")` unless the statement's question gives its figures and root again."""
     said = draft.event
     assert isinstance(said, AvailabilityStatementIssued)
-    contract = draft.stream.partition(":")[2]
-    found = ask(
-        book,
-        "availability",
-        contract=contract,
-        known_at=said.known_at,
-        position=said.position or None,
-        reading=said.reading,
-        month=said.month,
-    )
-    figures = figures_of(found)
-    wrong = [name for name, value in said.figures.items() if name not in figures or figures[name] != value]
+    position = replay(book, draft.stream.partition(":")[2], said, said.position or None)
+    if said.root is not None and said.root != (root := book.root_at(position)):
+        raise Refused("figures_do_not_replay", f"the tree's root at position {position} is {root}")
+
+
+def replay(book: Ledger, contract: str, said: AvailabilityStatementIssued, position: int | None) -> int:
+    """Ask again what a statement says, as known at its instant and up to a position; the last position looked at.
+
+    Raises `Refused`: `figures_do_not_replay` unless its figures are found again, else as `ask`.
+    """
+    values = read(question("availability"), {"month": said.month})
+    known_at = instant_of("known_at", said.known_at)
+    history, frames = framed(book, values, said.reading, contract=contract, known_at=known_at, position=position)
+    found = figures(history, frames, said.month)
+    wrong = [name for name, value in said.figures.items() if name not in FIGURES or found[name] != value]
     if wrong or not said.figures:
-        named = ", ".join(f"{name} {figures.get(name)!r}, not {said.figures[name]!r}" for name in wrong) or "no figures"
-        raise Refused("figures_do_not_replay", f"{said.month} at position {said.position}: the ledger finds {named}")
-    if said.root is not None and said.root != found.root:
-        raise Refused("figures_do_not_replay", f"the tree's root at position {said.position} is {found.root}")
+        named = ", ".join(f"{n} {found[n] if n in FIGURES else None!r}, not {said.figures[n]!r}" for n in wrong)
+        where = f"{said.month} at position {said.position}"
+        raise Refused("figures_do_not_replay", f"{where}: the ledger finds {named or 'no figures'}")
+    return history.position
 
 
 def statements(history: History) -> list[Standing]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ledger import open_ledger
 from ledger.book import services_named
-from ledger.history import History, KeptEntries
+from ledger.history import History
+from ledger.kept_entries import KeptEntries
 from ledger.spans import FOREVER
 from tests.conftest import Clock
 from tests.story import instant

@@ -471,7 +471,7 @@ def test_the_command_prints_a_line_a_check_and_exits_by_the_verdict(
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["verify", str(bundle), "--vkey", str(KEY.verifier)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "nothing failed; 15 checks ok"
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing failed; 17 checks ok"
     assert cli.run(["verify", str(bundle), "--vkey", str(OTHER.verifier), "--json"]) == 6
     told = json.loads(capsys.readouterr().out)
     assert told["verdict"] == "failed"

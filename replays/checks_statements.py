@@ -1,0 +1,244 @@
+"""The verdicts a ledger itself holds, given again: statements issued, and the answers disputes were replayed with.
+
+Whose they are is noted as the entries go by; then contract after contract is read alone, and each verdict is asked
+again of what had been recorded before it, at its own knowledge, position and reading. Memory is bounded by one
+contract and the services it runs on.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from operator import itemgetter
+from typing import Any, Protocol, cast
+
+from ledger.belonging import LEDGER_STREAM
+from ledger.book import Ledger, services_named
+from ledger.codec import Entry, decode_entries, decode_entry
+from ledger.corrections import corrections_of, replacement
+from ledger.errors import Refused
+from ledger.events import AvailabilityStatementIssued, DisputeReplayed, Event
+from ledger.history import History
+from ledger.kept_entries import KeptEntries
+from ledger.spans import seconds
+from ledger.store import Store
+from ledger.streams import without_collector
+from ledger.tree import root_at, root_text
+from projections.asking import ask
+from replays.checks import Failed, NotChecked
+from replays.disputes import dispute
+from replays.statements import replay
+
+PAGE = 4096
+KEPT_ENTRIES = 50_000  # of services, between two contracts
+STATEMENTS, REPLAYS = "statements", "dispute replays"
+KINDS: tuple[type[Event], ...] = (AvailabilityStatementIssued, DisputeReplayed)
+NEWER = ("unknown_switch", "unknown_value", "unknown_question", "bad_parameter")  # said by a release that knows more
+READING = re.compile(r"reading: (\w+=\w+(?:, \w+=\w+)*)")  # how a recorded replay notes its switches
+
+Streams = Mapping[str, KeptEntries]
+Said = tuple[int, Any]  # the position of an entry, and the verdict it tells
+
+
+class Evidence(Protocol):
+    """What the entries are read from: a store or a bundle."""
+
+    def streams(self, contract: str) -> Streams:
+        """The streams a contract is judged by: the ledger's, its own, its services'."""
+
+    def reached(self, position: int, known_at: datetime) -> tuple[int, bool]:
+        """The last position up to `position` recorded by an instant, and whether that is certain."""
+
+    def root_at(self, size: int) -> str:
+        """The tree's root over the first `size` entries, base64."""
+
+
+class Verdicts:
+    """Whose verdicts a ledger holds, noted page by page, and their checks."""
+
+    def __init__(self) -> None:
+        self._streams: dict[type[Event], dict[str, int]] = {kind: {} for kind in KINDS}  # with their first position
+
+    def note(self, positions: Iterable[int], entries: Iterable[Entry | None]) -> None:
+        kinds = frozenset(KINDS)
+        for position, entry in zip(positions, entries, strict=True):
+            if entry is not None and type(entry.event) in kinds:
+                self._streams[type(entry.event)].setdefault(entry.stream, position)  # type: ignore[index]
+
+    def statements(self, evidence: Evidence) -> str:
+        """The figures and the root of each statement, and of each correction of one."""
+        return self._again(AvailabilityStatementIssued, evidence, _stated, _state, "are what the entries give")
+
+    def replays(self, evidence: Evidence) -> str:
+        """The digest of each answer a dispute was replayed with."""
+        return self._again(DisputeReplayed, evidence, _replayed, _ask, "have the digest of the answer given again")
+
+    def _again(
+        self, kind: type[Event], evidence: Evidence, verdicts: Callable[[KeptEntries], Iterator[Said]],
+        again: Callable[[Then, int, Any], None], told: str,
+    ) -> str:  # fmt: skip
+        count = 0
+        wrong: list[tuple[int, str]] = []
+        unread: list[tuple[int, str]] = []
+        for stream, first in self._streams[kind].items():
+            if not stream.startswith("contract:"):
+                raise Failed(f"a verdict in {stream}, which is no contract", first)
+            streams = evidence.streams(stream.partition(":")[2])
+            for position, said in verdicts(streams[stream]):
+                count += 1
+                try:
+                    again(Then(stream, streams, position, evidence), position, said)
+                except Refused as no:
+                    (unread if no.code in NEWER else wrong).append((position, no.message))
+                except NotChecked as why:
+                    unread.append((position, str(why)))
+        return _ended(count, wrong, unread, told)
+
+
+def _ended(count: int, wrong: list[tuple[int, str]], unread: list[tuple[int, str]], told: str) -> str:
+    if wrong:
+        position, why = min(wrong)
+        raise Failed(f"{len(wrong)} of {count} are not found again: {why}", position)
+    if unread:
+        position, why = min(unread)
+        raise NotChecked(f"{len(unread)} of {count}, the first at position {position}: {why}")
+    return f"{count} {told}" if count else "none is recorded"
+
+
+class Then:
+    """A contract as it stood before a verdict was recorded, in a ledger's place: `history` and `root_at`."""
+
+    def __init__(self, stream: str, streams: Streams, before: int, evidence: Evidence) -> None:
+        self.contract = stream.partition(":")[2]
+        self.before = before
+        self.certain = True  # that the last position looked at is the ledger's own then
+        self.root_at = evidence.root_at
+        self._reached = evidence.reached
+        frame = streams[LEDGER_STREAM]
+        earlier = frame[: bisect_left(frame, before, key=itemgetter(0))]
+        self._streams: dict[str, Any] = {**streams, LEDGER_STREAM: earlier}
+
+    def history(self, contract: str, *, known_at: datetime, position: int, knowledge: str = "recorded") -> History:
+        """As the ledger's own, of what it held then."""
+        if not 0 < position < self.before:
+            raise Refused("bad_position", f"it names position {position}, which was not there before it")
+        if knowledge == "recorded":
+            position, self.certain = self._reached(position, known_at)
+        return History(
+            contract, self._streams, known_at=known_at, position=position, now=seconds(known_at), knowledge=knowledge
+        )
+
+    def as_ledger(self) -> Ledger:
+        """Who asks wants of a ledger only what is here."""
+        return cast(Ledger, self)
+
+
+def _stated(entries: KeptEntries) -> Iterator[Said]:
+    """Each statement as issued, and as each correction of it would have it."""
+    issued = dict(entries.of(AvailabilityStatementIssued))
+    for position, entry in issued.items():
+        yield position, entry.event
+    for position, correction, target in corrections_of(entries.known):
+        if target in issued:
+            yield position, replacement(cast(Event, issued[target].event), correction)
+
+
+def _state(then: Then, position: int, said: AvailabilityStatementIssued) -> None:
+    last = replay(then.as_ledger(), then.contract, said, said.position or position - 1)
+    if said.root is None or then.root_at(last) == said.root:
+        return
+    if not then.certain:
+        raise NotChecked("its figures are found again; up to where its root reaches, entries shown as hashes hide")
+    raise Refused("figures_do_not_replay", f"the tree's root at position {last} is another than the one stated")
+
+
+def _replayed(entries: KeptEntries) -> Iterator[Said]:
+    return ((position, entry.event) for position, entry in entries.of(DisputeReplayed))
+
+
+def _ask(then: Then, position: int, said: DisputeReplayed) -> None:
+    """The digest is of the answer's bytes, its release included, which the entry does not name: so another
+    digest alone is no lie, and only said."""
+    asked = dispute(then.history(then.contract, known_at=said.known_at, position=position - 1), said.dispute)
+    switches = READING.fullmatch(said.note or "")
+    answer = ask(
+        then.as_ledger(), asked.question, contract=then.contract, known_at=said.known_at,
+        position=said.position or position - 1, **asked.params,
+        reading=dict(pair.split("=") for pair in switches[1].split(", ")) if switches else {},
+    )  # fmt: skip
+    if sha256(answer.to_json().encode()).hexdigest() != said.answer_sha256:
+        raise NotChecked("this release gives an answer of another digest; it does not tell which release gave that one")
+
+
+# --- what the entries are read from ---
+
+
+class Bundled:
+    """The entries of a bundle: of others it knows only how many there are."""
+
+    def __init__(self, streams: Streams, root_of: Callable[[int], str]) -> None:
+        self._streams = streams
+        self.root_at = root_of
+        seen = sorted((p, entry.recorded_at) for entries in streams.values() for p, entry in entries)
+        self._positions = [position for position, _ in seen]
+        self._moments = [recorded_at for _, recorded_at in seen]
+
+    def streams(self, contract: str) -> Streams:
+        return self._streams
+
+    def reached(self, position: int, known_at: datetime) -> tuple[int, bool]:
+        """Between two entries shown, those that are not may have been recorded before or after the instant."""
+        place = bisect_right(self._moments, known_at)
+        known = self._positions[place - 1] if place else 0
+        beyond = self._positions[place] if place < len(self._positions) else position + 1
+        last = min(position, beyond - 1)
+        return last, last <= known
+
+
+class Stored:
+    """The entries of a store up to `size`, a contract at a time."""
+
+    def __init__(self, store: Store, size: int) -> None:
+        self.store = store
+        self.size = size
+        self._shared: OrderedDict[str, KeptEntries] = OrderedDict()  # what several contracts run on
+
+    def streams(self, contract: str) -> Streams:
+        own = self._read(f"contract:{contract}")
+        services = [f"service:{name}" for name in services_named(own)]
+        return {f"contract:{contract}": own, **{name: self._kept(name) for name in [LEDGER_STREAM, *services]}}
+
+    def _kept(self, stream: str) -> KeptEntries:
+        found = self._shared.pop(stream, None) or self._read(stream)
+        while sum(map(len, self._shared.values())) + len(found) > KEPT_ENTRIES and self._shared:
+            self._shared.popitem(last=False)
+        self._shared[stream] = found
+        return found
+
+    def _read(self, stream: str) -> KeptEntries:
+        found, after = KeptEntries(), 0
+        while rows := self.store.read_stream(stream, after_version=after, upto_position=self.size, limit=PAGE):
+            with without_collector(len(rows)):
+                entries = decode_entries([row.state for row in rows])
+                found.append_all(list(zip([row.position for row in rows], entries, strict=True)))
+            after = rows[-1].version
+        return found
+
+    def reached(self, position: int, known_at: datetime) -> tuple[int, bool]:
+        low, high = 0, position
+        while low < high:
+            middle = high if high == position else (low + high + 1) // 2  # mostly all of it was known
+            row = self.store.read_at(middle)
+            assert row is not None, middle
+            if decode_entry(row.state).recorded_at <= known_at:
+                low = middle
+            else:
+                high = middle - 1
+        return low, True
+
+    def root_at(self, size: int) -> str:
+        return root_text(root_at(self.store, size))
