@@ -8,22 +8,21 @@ between local midnights; amounts are seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
 from ledger.corrections import Fact
-from ledger.errors import Refused
 from ledger.events import ContractResumed, ContractSuspended, ContractTerminated
 from ledger.history import History, positions_of
-from ledger.spans import FIRST, FOREVER, Instant, difference, intersection, length, moment, union
+from ledger.spans import FIRST, FOREVER, Instant, difference, intersection, length, union
 from ledger.spans import seconds as instant_of
 from ledger.workdays import add_months
-from projections.bearing import bearing
 from projections.exclusions import EMERGENCY, GROUNDS, Exclusion, announcement
-from projections.finding import Breach, Finding, at, earliest, spans_text, text
+from projections.finding import Breach, Finding, at, spans_text, text
 from projections.frame import Frames
+from projections.knowable import Excess, Knowable
 from projections.periods import months_between
 from projections.tally import Loss, Parts, Tally, measure, month_of, without
 from projections.unavailability import Stop, interruptions, weighed
@@ -246,13 +245,13 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     A month still running is broken once what is lost exceeds the whole month's allowance: no second of it
     comes back. Where only contested facts would break it, the row is contested.
     """
-    stops = frames.once(interruptions)
+    stops, knowable = frames.once(interruptions), Knowable(history)
     rows: list[Breach] = []
     for label in _labels(history, frames, stops, first, last):
         frame, _, span = month_of(history, frames, label)
         if span[0] < span[1] and first <= frame.calendar.local_date(span[1] - 1) <= last:
             tally = measure(history, frame, label, span, stops)
-            rows += _below_minimum(history, tally) + _not_open(history, tally)
+            rows += _below_minimum(history, tally, knowable) + _not_open(history, tally, knowable)
     return rows
 
 
@@ -269,30 +268,37 @@ def _labels(history: History, frames: Frames, stops: Sequence[Stop], first: date
     return sorted(found)
 
 
+def _excess(t: Tally, ti: Fraction) -> Fraction | None:
+    """What is lost beyond the allowance; None where no rate is, or one on the time so far that may still recover."""
+    if not t.prt or (t.provisional and t.frame.reading.prt_basis == "elapsed"):
+        return None
+    return ti - t.allowed
+
+
 def _settled(t: Tally, ti: Fraction) -> bool:
-    """Whether the month is broken for good: a rate on the time so far may still recover."""
-    return bool(t.breach(ti)) and not (t.provisional and t.frame.reading.prt_basis == "elapsed")
+    """Whether the month is broken for good."""
+    return (_excess(t, ti) or 0) > 0
 
 
-def _below_minimum(history: History, t: Tally) -> list[Breach]:
+def _below_minimum(history: History, t: Tally, knowable: Knowable) -> list[Breach]:
     """A6.1, contested when the range straddles the minimum."""
     if not _settled(t, t.ti_at_worst):
         return []
     contested = not _settled(t, t.ti)
     amount = t.ti_at_worst if contested else t.ti
 
-    def broken(other: Tally) -> bool:
-        return _settled(other, other.ti_at_worst if contested else other.ti)
+    def excess(other: Tally) -> Fraction | None:
+        return _excess(other, other.ti_at_worst if contested else other.ti)
 
     return [_row(history, t, "A6.1", t.frame.terms.availability.article, "below_minimum", amount, t.allowed, contested,
-                 _first_knowable_at(history, t, broken))]  # fmt: skip
+                 _first_knowable_at(t, knowable, excess))]  # fmt: skip
 
 
-def _not_open(history: History, t: Tally) -> list[Breach]:
+def _not_open(history: History, t: Tally, knowable: Knowable) -> list[Breach]:
     """A5.1, where an outage out of the reference hours that no maintenance explains is rated (Amb-08)."""
     if t.frame.reading.night_outage != "breach_of_access" or not t.closed:
         return []
-    known_at = _first_knowable_at(history, t, lambda other: other.closed > 0)
+    known_at = _first_knowable_at(t, knowable, lambda other: other.closed, anywhere=True)
     article = t.frame.terms.maintenance.article
     return [_row(history, t, "A5.1", article, "not_open", t.closed, Fraction(0), False, known_at)]
 
@@ -308,19 +314,6 @@ def _row(
     )  # fmt: skip
 
 
-def _first_knowable_at(history: History, t: Tally, broken: Callable[[Tally], bool]) -> Instant | None:
-    """The earliest knowledge that proves it, judged as now: by the same terms, reading and calendar."""
-    if t.frame.comparing:
-        return None  # no part of a verdict, and the dearest of it
-    near, learnt = bearing(history, t.span)
-
-    def provable(known_at: Instant) -> bool:
-        known = near.as_known(moment(known_at))
-        try:
-            return broken(measure(known, t.frame, t.label, t.span, interruptions(known)))
-        except Refused as refused:
-            if refused.code == "unknown_contract":
-                return False
-            raise
-
-    return earliest(provable, learnt, min(history.now + 1, FOREVER))  # what is known within its last second
+def _first_knowable_at(t: Tally, knowable: Knowable, excess: Excess, anywhere: bool = False) -> Instant | None:
+    # where only verdicts are compared, it is no part of one, and the dearest of it
+    return None if t.frame.comparing else knowable.first(t, excess, anywhere=anywhere)

@@ -8,11 +8,16 @@ thing is kept in doubt: leaving one out that touches the period would change a v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from enum import Enum
+from operator import itemgetter
+from typing import NamedTuple
 
 from ledger.codec import Entry, Unread
 from ledger.corrections import replacement, resolve_target
+from ledger.errors import Refused
 from ledger.events import (
     BlockingEnded,
     BlockingStarted,
@@ -22,6 +27,8 @@ from ledger.events import (
     ContractTerminated,
     Corrected,
     Event,
+    ExclusionClaimed,
+    MaintenanceEnded,
     OutageEnded,
     OutageStarted,
     Retracted,
@@ -29,7 +36,8 @@ from ledger.events import (
     ServiceUnassigned,
 )
 from ledger.history import History
-from ledger.order import STEPS, ThingKey, group_of
+from ledger.kept_entries import Entries
+from ledger.order import STEPS, group_of
 from ledger.spans import FOREVER, Instant, Span, seconds
 from projections.finding import ceil_seconds
 
@@ -39,26 +47,178 @@ KINDS = frozenset(
 CONTRACT = (
     ContractStarted, ContractSuspended, ContractResumed, ContractTerminated, ServiceAssigned, ServiceUnassigned,
 )  # fmt: skip
-ITSELF: ThingKey = ("contract", "")
+ThingKey = tuple[str, str, str]  # stream, noun, id
+ITSELF = ("contract", "")
+
+
+class Turn(Enum):
+    """What an entry does to whether its thing is still running."""
+
+    NOTHING = 0
+    OPENS = 1
+    CLOSES = 2
+    OVER = 3  # the work is over, and with it its stops
+    WITHDRAWS = 4  # it may take the end away
+
+
+TURNS: dict[type[Event], Turn] = {
+    OutageStarted: Turn.OPENS, BlockingStarted: Turn.OPENS, OutageEnded: Turn.CLOSES, BlockingEnded: Turn.CLOSES,
+    MaintenanceEnded: Turn.OVER, Retracted: Turn.WITHDRAWS,
+}  # fmt: skip
+
+
+class Told(NamedTuple):
+    """An entry that may bear on a period, since when it is known, of which thing it tells and what it does to it."""
+
+    pair: tuple[int, Entry]
+    thing: ThingKey
+    turn: Turn
+
+
+class Running:
+    """Whether a thing may still run, by the entries of it that are known: in doubt it may."""
+
+    __slots__ = ("_balance", "_over", "_withdrawn")
+
+    def __init__(self) -> None:
+        self._balance = 0
+        self._withdrawn = False
+        self._over = False
+
+    def take(self, turn: Turn) -> None:
+        if turn is Turn.OPENS:
+            self._balance += 1
+        elif turn is Turn.CLOSES:
+            self._balance -= 1
+        elif turn is Turn.OVER:
+            self._over = True
+        elif turn is Turn.WITHDRAWS:
+            self._withdrawn = True
+
+    def __bool__(self) -> bool:
+        return self._withdrawn or (self._balance > 0 and not self._over)
+
+
+class Reach:
+    """From when to when a thing may have counted, by every version of it; `outages` are those it names."""
+
+    __slots__ = ("_heard", "first", "outages", "running", "until")
+
+    def __init__(self, entry: Entry) -> None:
+        self.first: Instant = FOREVER
+        self.until: Instant = -FOREVER  # the last instant told of it
+        self.running = Running()
+        self.outages: set[str] | None = None
+        self._heard = entry.recorded_at
+
+    def take(self, entry: Entry, said: Event | Unread | None, turn: Turn) -> None:
+        """Counts an entry in, and what it says of the thing: its own words, or a correction's."""
+        for name in ("at", "from_", "to"):
+            told = getattr(said, name, None)
+            if told is not None:
+                instant = seconds(told)
+                self.first, self.until = min(self.first, instant), max(self.until, instant)
+        if isinstance(said, ExclusionClaimed) and said.outage is not None:
+            self.outages = {*(self.outages or ()), said.outage}
+        self._heard = max(self._heard, entry.recorded_at)
+        self.running.take(turn)
+
+    def touches(self, within: Span) -> bool:
+        # what an end withdrawn or not told yet may come to lie by: its recording; 5 s: a reporter's clock ahead
+        last = max(self.until, ceil_seconds(self._heard) + 5)
+        return self.first < within[1] and (bool(self.running) or last > within[0])
+
+
+class Near(NamedTuple):
+    """What of a history bears on a period: the history cut to it, and what was learnt when.
+
+    `learnt` are the instants at which any of it became known, in order. Knowledge from before the period
+    counts as of its first second: nothing in it could be proved earlier.
+    """
+
+    history: History
+    learnt: list[Instant]
+    told: list[Told]
+    reaches: Mapping[ThingKey, Reach]
+    since: Instant
+
+    def known_at(self, told: Told) -> Instant:
+        return max(self.since, ceil_seconds(_known_at(told.pair[1], self.history.knowledge)))
+
+
+class Bearing:
+    """What of a history may bear on any period, sorted out once by the things its entries tell of.
+
+    The stream of terms and calendars is left out: a caller judges by a frame it has.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._reaches: dict[ThingKey, Reach] = {}
+        self._told: dict[str, list[Told]] = {}
+        for stream, entries in history.streams.items():
+            if stream != "ledger":
+                self._told[stream] = list(self._sorted_out(stream, entries))
+
+    def near(self, within: Span) -> Near:
+        """What may bear on a period."""
+        history = self.history
+        kept = {thing: r for thing, r in self._reaches.items() if thing[1:] == ITSELF or r.touches(within)}
+        told = {stream: [one for one in entries if one.thing in kept] for stream, entries in self._told.items()}
+        cut = History(
+            history.contract, {stream: [one.pair for one in entries] for stream, entries in told.items()},
+            known_at=history.known_at, position=history.position, now=history.now,
+            knowledge=history.knowledge, without=history.without,
+        )  # fmt: skip
+        every = [one for entries in told.values() for one in entries]
+        moments = {_known_at(one.pair[1], history.knowledge) for one in every}
+        learnt = sorted({max(within[0], ceil_seconds(moment)) for moment in moments})
+        return Near(cut, learnt, every, kept, within[0])
+
+    def _sorted_out(self, stream: str, entries: Entries) -> Iterator[Told]:
+        """The entries that tell of a thing of the period's kinds.
+
+        A correction or retraction stays with the entry it is of, so that its target is the same one as before.
+        """
+        history, reaches = self.history, self._reaches
+        entries = entries[: bisect_right(entries, history.position, key=itemgetter(0))]
+        acts = [entry.event for _, entry in entries if isinstance(entry.event, Corrected | Retracted)]
+        named = {act.target for act in acts}
+        by_id: dict[str, list[int]] = {}
+        things: dict[int, ThingKey] = {}
+        originals: dict[int, Event | Unread] = {}
+        for pair in entries:
+            position, entry = pair
+            if position in history.without:
+                continue
+            said: Event | Unread | None = entry.event
+            turn = TURNS.get(type(entry.event), Turn.NOTHING)  # type: ignore[arg-type]
+            if isinstance(said, Corrected | Retracted):
+                target = resolve_target(said.target, position, by_id)
+                thing = None if target is None else things.get(target)
+                original = originals.get(target or 0)
+                said, turn = _replaced(original, said, turn)
+            else:
+                thing = _thing(stream, entry.event)
+                if acts:
+                    originals[position] = entry.event
+            if acts:
+                if entry.id in named:
+                    by_id.setdefault(entry.id, []).append(position)
+                if thing is not None:
+                    things[position] = thing
+            if thing is not None:
+                reach = reaches.get(thing)
+                if reach is None:
+                    reach = reaches[thing] = Reach(entry)
+                reach.take(entry, said, turn)
+                yield Told(pair, thing, turn)
 
 
 def bearing(history: History, within: Span) -> tuple[History, list[Instant]]:
-    """The history with only what may bear on `within`, and the instants at which that became known.
-
-    Knowledge from before the period counts as of its first second: nothing in it could be proved earlier.
-    The stream of terms and calendars is left out: a caller judges by a frame it has.
-    """
-    streams: dict[str, list[tuple[int, Entry]]] = {}
-    for stream, entries in history.streams.items():
-        if stream != "ledger":
-            seen = [pair for pair in entries if pair[0] <= history.position and pair[0] not in history.without]
-            streams[stream] = _kept(seen, within)
-    cut = History(
-        history.contract, streams, known_at=history.known_at, position=history.position, now=history.now,
-        knowledge=history.knowledge, without=history.without,
-    )  # fmt: skip
-    known = {_known_at(entry, history.knowledge) for entries in streams.values() for _, entry in entries}
-    return cut, sorted({max(within[0], ceil_seconds(moment)) for moment in known})
+    """The history with only what may bear on `within`, and the instants at which that became known."""
+    near = Bearing(history).near(within)
+    return near.history, near.learnt
 
 
 def _known_at(entry: Entry, knowledge: str) -> datetime:
@@ -67,60 +227,18 @@ def _known_at(entry: Entry, knowledge: str) -> datetime:
     return entry.recorded_at
 
 
-class _Reach:
-    """From when to when a thing may have counted, by every version of it."""
-
-    def __init__(self) -> None:
-        self.first: Instant = FOREVER
-        self.last: Instant = -FOREVER  # what is said of the past is not later than its recording
-        self.open = 0
-
-    def take(self, entry: Entry, said: Event | Unread | None) -> None:
-        begun = getattr(said, "at", None) or getattr(said, "from_", None)
-        if begun is not None:
-            self.first = min(self.first, seconds(begun))
-        self.last = max(self.last, ceil_seconds(entry.recorded_at))
-        event = entry.event
-        if isinstance(event, Retracted):
-            self.open += 1  # it may have taken the end away
-        self.open += isinstance(event, OutageStarted | BlockingStarted) - isinstance(event, OutageEnded | BlockingEnded)
-
-    def touches(self, within: Span) -> bool:
-        # 5 s: how far a reporter's clock may have been ahead of the ledger's
-        return self.first < within[1] and (self.open > 0 or self.last + 5 > within[0])
+def _replaced(original: Event | Unread | None, act: Corrected | Retracted, turn: Turn) -> tuple[Event | None, Turn]:
+    """What an act makes of the entry it is of, and does to it; a correction that cannot be read takes it away."""
+    if not isinstance(act, Corrected) or not isinstance(original, Event):
+        return None, turn
+    try:
+        return replacement(original, act), turn
+    except Refused:
+        return None, Turn.WITHDRAWS
 
 
-def _kept(entries: Iterable[tuple[int, Entry]], within: Span) -> list[tuple[int, Entry]]:
-    """The entries of a stream that may bear on `within`.
-
-    A correction or retraction stays with the entry it is of, so that its target is the same one as before.
-    """
-    by_id: dict[str, list[int]] = {}
-    things: dict[int, ThingKey] = {}
-    first_said: dict[int, Event | Unread] = {}
-    reaches: dict[ThingKey, _Reach] = {}
-    found: list[tuple[int, Entry]] = []
-    for position, entry in entries:
-        event = entry.event
-        if isinstance(event, Corrected | Retracted):
-            target = resolve_target(event.target, position, by_id)
-            thing = None if target is None else things.get(target)
-            original = first_said.get(target or 0)
-            said: Event | Unread | None = None
-            if thing is not None and isinstance(event, Corrected) and isinstance(original, Event):
-                said = replacement(original, event)
-        else:
-            thing, said = _thing(event), event
-            first_said[position] = event
-        by_id.setdefault(entry.id, []).append(position)
-        if thing is not None:
-            things[position] = thing
-            found.append((position, entry))
-            reaches.setdefault(thing, _Reach()).take(entry, said)
-    return [pair for pair in found if things[pair[0]] == ITSELF or reaches[things[pair[0]]].touches(within)]
-
-
-def _thing(event: Event | Unread) -> ThingKey | None:
+def _thing(stream: str, event: Event | Unread) -> ThingKey | None:
     if isinstance(event, CONTRACT):
-        return ITSELF
-    return group_of(event) if isinstance(event, Event) and type(event) in KINDS else None
+        return (stream, *ITSELF)
+    group = group_of(event) if isinstance(event, Event) and type(event) in KINDS else None
+    return None if group is None else (stream, *group)

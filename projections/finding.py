@@ -8,7 +8,7 @@ this module knows a page, a table or JSON.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +16,9 @@ from msgspec import Struct
 
 from ledger.corrections import Fact
 from ledger.spans import FIRST, FOREVER, Instant, Spans, moment, seconds
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -93,8 +96,7 @@ def known_since(*facts: Iterable[Fact]) -> Instant | None:
 
 def ceil_seconds(known_at: datetime) -> Instant:
     """The first whole second at which a knowledge instant is reached."""
-    whole = seconds(known_at)
-    return whole if moment(whole) == known_at.astimezone(UTC) else whole + 1
+    return -((_EPOCH - known_at) // _SECOND)
 
 
 def earliest(provable: Callable[[Instant], bool], moments: Iterable[Instant], upto: Instant) -> Instant | None:
@@ -109,12 +111,13 @@ def earliest(provable: Callable[[Instant], bool], moments: Iterable[Instant], up
         if provable(low):
             return low
         if high > low and provable(high):
-            return _first_true(provable, low, min(high, FOREVER))
+            return first_true(provable, low, min(high, FOREVER))
     return None
 
 
-def _first_true(provable: Callable[[Instant], bool], low: Instant, high: Instant) -> Instant:
-    while high - low > 1:  # not provable at low, provable at high
+def first_true(provable: Callable[[Instant], bool], low: Instant, high: Instant) -> Instant:
+    """The first instant at which something is provable: not yet at `low`, for good by `high`."""
+    while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if provable(middle) else (middle, high)
     return high
