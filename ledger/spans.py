@@ -9,6 +9,7 @@ spans at all, in any order, empty ones included, and is how the form is made.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -60,8 +61,10 @@ def union(*parts: Iterable[Span]) -> Spans:
 
 def intersection(a: Spans, b: Spans) -> Spans:
     """The seconds in both."""
+    if not a or not b:
+        return NEVER
     common: list[Span] = []
-    i = j = 0
+    i, j = _before(a, b[0][0]), _before(b, a[0][0])
     while i < len(a) and j < len(b):
         start, end = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
         if start < end:
@@ -75,8 +78,10 @@ def intersection(a: Spans, b: Spans) -> Spans:
 
 def difference(a: Spans, b: Spans) -> Spans:
     """The seconds of `a` that are not in `b`."""
+    if not a or not b:
+        return a
     left: list[Span] = []
-    j = 0
+    j = _before(b, a[0][0])
     for start, end in a:
         while j < len(b) and b[j][1] <= start:
             j += 1
@@ -91,6 +96,11 @@ def difference(a: Spans, b: Spans) -> Spans:
     return tuple(left)
 
 
+def _before(spans: Spans, instant: Instant) -> int:
+    """The place of the last span that begins by an instant, or the first: none before it reaches beyond."""
+    return max(0, bisect_right(spans, (instant, FOREVER + 1)) - 1) if len(spans) > 4 else 0
+
+
 def length(spans: Spans) -> int:
     """How many seconds, counted once each."""
     return sum(end - start for start, end in spans)
@@ -98,4 +108,5 @@ def length(spans: Spans) -> int:
 
 def contains(spans: Spans, instant: Instant) -> bool:
     """Whether the second that begins at `instant` is in the set."""
-    return any(start <= instant < end for start, end in spans)
+    place = bisect_right(spans, (instant, FOREVER + 1))
+    return place > 0 and instant < spans[place - 1][1]

@@ -16,7 +16,7 @@ from typing import Any
 from ledger.corrections import Fact
 from ledger.events import ContractResumed, ContractSuspended, ContractTerminated
 from ledger.history import History, positions_of
-from ledger.spans import FIRST, FOREVER, Instant, difference, intersection, length, union
+from ledger.spans import FIRST, FOREVER, Instant, Spans, difference, intersection, length, union
 from ledger.spans import seconds as instant_of
 from ledger.workdays import add_months
 from projections.exclusions import EMERGENCY, GROUNDS, Exclusion, announcement
@@ -25,7 +25,7 @@ from projections.frame import Frames
 from projections.knowable import Excess, Knowable
 from projections.periods import months_between
 from projections.tally import Loss, Parts, Tally, measure, month_of, without
-from projections.unavailability import Stop, interruptions, weighed
+from projections.unavailability import Stop, by_weight, interruptions, weighed
 
 
 def availability(history: History, frames: Frames, month: str) -> Finding:
@@ -89,10 +89,13 @@ def _by_ground(t: Tally) -> dict[str, Fraction]:
     """What each ground takes out, in the order of article 6; a second under two grounds is the first one's."""
     found: dict[str, Fraction] = {}
     left: Parts = [(loss.spans, loss.by.weight) for loss in t.losses if loss.by.certain]
+    overlap = t.overlap
+    left = left if overlap == "sum" else by_weight(left)
     for ground in GROUNDS:
         spans = union(*(spans for each, spans in t.shelters if each.ground == ground))
+        if not spans:
+            continue
         before, left = left, without(left, spans)
-        overlap = t.overlap
         if amount := weighed(before, overlap) - weighed(left, overlap):
             found[ground] = amount
     return found
@@ -117,8 +120,8 @@ def _workings(history: History, t: Tally) -> dict[str, Any]:
         "breach_if": f"{article}: {limit}",
         "period": [text(t.span[0]), text(t.span[1])],
         "reference": _reference_row(history, t),
-        "stops": [_stop_row(t, loss) for loss in t.losses],
-        "exclusions": [_exclusion_row(t, each) for each in _telling(t)],
+        "stops": _stop_rows(t),
+        "exclusions": _exclusion_rows(t),
         "sums": {
             "gross_seconds": _exact(t.gross),
             "excluded_seconds": _exact(t.gross - t.ti),
@@ -150,14 +153,19 @@ def _reference_row(history: History, t: Tally) -> dict[str, Any]:
     }
 
 
-def _stop_row(t: Tally, loss: Loss) -> dict[str, Any]:
+def _stop_rows(t: Tally) -> list[dict[str, Any]]:
+    shelter = union(*(spans for _, spans in t.shelters))
+    return [_stop_row(t, loss, shelter) for loss in t.losses]
+
+
+def _stop_row(t: Tally, loss: Loss, shelter: Spans) -> dict[str, Any]:
     by, stop = loss.by, loss.by.stop
+    left = difference(loss.spans, shelter)
     excluded = [
         {"exclusion": each.id, "ground": each.ground, "seconds": seconds, "positions": list(positions_of(each.facts))}
-        for each, spans in t.shelters
+        for each, spans in (t.shelters if left != loss.spans else ())
         if (seconds := length(intersection(loss.spans, spans)))
     ]
-    left = difference(loss.spans, union(*(spans for _, spans in t.shelters)))
     return {
         "id": by.name,
         "kind": stop.kind,
@@ -174,9 +182,15 @@ def _stop_row(t: Tally, loss: Loss) -> dict[str, Any]:
     }
 
 
-def _exclusion_row(t: Tally, each: Exclusion) -> dict[str, Any]:
-    reach = union(*(spans for other, spans in t.shelters if other is each))
+def _exclusion_rows(t: Tally) -> list[dict[str, Any]]:
+    reaches: dict[int, list[Spans]] = {}
+    for each, spans in t.shelters:
+        reaches.setdefault(id(each), []).append(spans)
     every = union(*(loss.spans for loss in t.losses if loss.by.certain))
+    return [_exclusion_row(each, union(*reaches.get(id(each), ())), every) for each in _telling(t)]
+
+
+def _exclusion_row(each: Exclusion, reach: Spans, every: Spans) -> dict[str, Any]:
     return {
         "id": each.id,
         "ground": each.ground,

@@ -25,7 +25,7 @@ from ledger.events import (
 )
 from ledger.history import History
 from ledger.readings import Reading
-from ledger.spans import Instant, Span, Spans, contains, difference, intersection, moment, span, union
+from ledger.spans import NEVER, Instant, Span, Spans, contains, difference, intersection, moment, span, union
 from projections.finding import at
 from projections.frame import Frame
 from projections.unavailability import Counted, Key, Stop
@@ -50,12 +50,6 @@ class Exclusion(Struct, frozen=True, kw_only=True):
     outages: frozenset[Key] | None = None
     facts: tuple[Fact, ...] = ()
 
-    def about(self, stop: Stop) -> bool:
-        """Whether the stop is (part of) what the exclusion names as its cause."""
-        named = self.outages is not None and not stop.maintenance and stop.key in self.outages
-        return named or (self.ground == EMERGENCY and stop.kind == "emergency")
-
-
 
 def exclusions(history: History, frame: Frame, stops: Sequence[Counted], within: Span) -> list[Exclusion]:
     """Everything set against the stops inside `within`: the window (i), emergencies (ii), claims (ii to v)."""
@@ -77,10 +71,26 @@ def applied(found: Sequence[Exclusion], stops: Sequence[Counted], reading: Readi
         return [(each, each.spans) for each in found]
     general = union(*(each.spans for each in found if each.outages is None))
     named = [each for each in found if each.outages is not None]
-    bare = union(
-        *(difference(by.spans, union(general, *(x.spans for x in named if x.about(by.stop)))) for by in stops)
-    )  # where something runs that nothing excludes, which an exclusion of it never meets
+    about = _about(named)
+    # where something runs that nothing excludes, which an exclusion of it never meets
+    bare = union(*(difference(difference(by.spans, general), about(by.stop)) for by in stops))
     return [(each, each.spans if each.outages is None else difference(each.spans, bare)) for each in found]
+
+
+def _about(named: Sequence[Exclusion]) -> Callable[[Stop], Spans]:
+    """Of a stop, the seconds of the exclusions that name it, or its kind, as their cause."""
+    by_key: dict[Key, list[Spans]] = {}
+    for each in named:
+        for key in each.outages or ():
+            by_key.setdefault(key, []).append(each.spans)
+    emergencies = [each.spans for each in named if each.ground == EMERGENCY]
+
+    def about(stop: Stop) -> Spans:
+        if stop.maintenance:
+            return union(*emergencies) if stop.kind == "emergency" else NEVER
+        return union(*by_key.get(stop.key, ()))
+
+    return about
 
 
 def _window(history: History, frame: Frame, stops: Sequence[Counted], within: Span) -> list[Exclusion]:
@@ -89,7 +99,8 @@ def _window(history: History, frame: Frame, stops: Sequence[Counted], within: Sp
     if frame.reading.window_exclusion == "temporal":
         spans = difference(window(frame, within), union(*(each.spans for each in bare)))
         return [_of_right(WINDOW, spans, ())]
-    planned = [each for each in stops if each.stop.kind == "planned" and each.weight and each not in bare]
+    laid_bare = set(map(id, bare))
+    planned = [s for s in stops if s.stop.kind == "planned" and s.weight and id(s) not in laid_bare]
     return [_of_right(each.name, each.spans, each.stop.facts) for each in planned if _began_in_window(frame, each.stop)]
 
 
@@ -161,25 +172,29 @@ def _claimed(history: History, frame: Frame, stops: Sequence[Counted], within: S
     said: dict[Key, list[Fact]] = {}
     for fact in history.of(ExclusionContested, ExclusionAccepted, ExclusionUpheld, ExclusionRejected):
         said.setdefault((fact.stream, fact.event.exclusion), []).append(fact)
+    outages: dict[str, list[Counted]] = {}
+    for each in stops:
+        if not each.stop.maintenance:
+            outages.setdefault(each.stop.key[1], []).append(each)
     found = []
     for fact in history.of(ExclusionClaimed):
         start, end = at(fact, "from_"), at(fact, "to")
         spans = intersection(span(start, end), history.assigned(fact.stream))
         if start < within[1] and end > within[0] and spans:
             answers = said.get((fact.stream, fact.event.exclusion), [])
-            found.append(_exclusion(history, frame, fact, answers, spans, stops))
+            found.append(_exclusion(history, frame, fact, answers, spans, outages.get(fact.event.outage, ())))
     return found
 
 
 def _exclusion(
-    history: History, frame: Frame, fact: Fact, answers: list[Fact], spans: Spans, stops: Sequence[Counted]
+    history: History, frame: Frame, fact: Fact, answers: list[Fact], spans: Spans, outages_so_called: Sequence[Counted]
 ) -> Exclusion:
     event = fact.event
     state = STATES[type(answers[-1].event)] if answers else "claimed"
-    outages = None if event.outage is None else _named(fact, stops)
+    outages = None if event.outage is None else _named(fact, outages_so_called)
     late = False
     if event.ground == EMERGENCY and state == "claimed":
-        named = [each.stop for each in stops if outages and not each.stop.maintenance and each.stop.key in outages]
+        named = [each.stop for each in outages_so_called if outages and each.stop.key in outages]
         ended = max((stop.end for stop in named), default=at(fact, "to"))
         still_open = any(stop.open for stop in named)
         late = _said_late(history, frame, fact, None if still_open else ended, _claims_emergency)
@@ -198,10 +213,10 @@ STATES: dict[type[Any], str] = {
 }
 
 
-def _named(fact: Fact, stops: Sequence[Counted]) -> frozenset[Key]:
+def _named(fact: Fact, outages_so_called: Sequence[Counted]) -> frozenset[Key]:
     """The stops an exclusion names: of its own stream, else of any stream of the contract."""
     own = (fact.stream, fact.event.outage)
-    keys = {each.stop.key for each in stops if not each.stop.maintenance and each.stop.key[1] == own[1]}
+    keys = {each.stop.key for each in outages_so_called}
     return frozenset({own} if own in keys or not keys else keys)
 
 

@@ -79,7 +79,7 @@ def first_provable(history: History, since: Instant, broken: Callable[[History],
 
 
 def _shown(then: History, broken: Callable[[History], bool]) -> bool:
-    return any(isinstance(fact.event, e.ContractStarted) for fact in then.own_facts) and broken(then)
+    return bool(then.own(e.ContractStarted)) and broken(then)
 
 
 def _moments(history: History) -> set[Instant]:
@@ -87,4 +87,5 @@ def _moments(history: History) -> set[Instant]:
     told = [(stream, entries) for stream, entries in history.streams.items() if stream != "ledger"]
     entries = [entry for _, stream in told for position, entry in stream if position <= history.position]
     attested = history.knowledge == "attested"
-    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in entries}
+    moments = {min((attested and k.attested_at) or k.recorded_at, k.recorded_at) for k in entries}
+    return {ceil_seconds(known_at) for known_at in moments}

@@ -187,14 +187,14 @@ class Learning:
 
 
 def _kin(near: Near) -> dict[ThingKey, set[ThingKey]]:
-    """The exclusions that name an outage, by any version, the outages so called, and the other way."""
+    """The exclusions that name an outage, by any version, what is so called, and the other way."""
     named: dict[str, set[ThingKey]] = {}
     for thing, reach in near.reaches.items():
         for outage in reach.outages or ():
             named.setdefault(outage, set()).add(thing)
     if named:
         for thing in near.reaches:
-            if thing[1] == "outage" and thing[2] in named:
+            if thing[1] in ("outage", "claim") and thing[2] in named:
                 named[thing[2]].add(thing)
     found: dict[ThingKey, set[ThingKey]] = {}
     for family in named.values():

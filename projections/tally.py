@@ -21,7 +21,7 @@ from projections.exclusions import WINDOW, Exclusion, applied, exclusions, unshe
 from projections.finding import percent
 from projections.frame import Frame, Frames
 from projections.periods import month_span, over
-from projections.unavailability import Counted, Stop, counted, weighed
+from projections.unavailability import Counted, Stop, by_weight, counted, weighed
 
 Parts = list[tuple[Spans, Fraction]]
 
@@ -126,11 +126,13 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
     shelters = applied(standing, [each for each in near if each.certain], reading)
     shelter = union(*(spans for _, spans in shelters))
     least = union(*(s for _, s in applied(undisputed, [each for each in near if each.weight], reading)))
-    certain: Parts = [(loss.spans, loss.by.weight) for loss in losses if loss.by.certain]
-    every: Parts = [(loss.spans, loss.by.weight) for loss in losses if loss.by.weight]
-    outages = [(loss.by.spans, loss.by.weight) for loss in losses if loss.by.certain and not loss.by.stop.maintenance]
-    work = union(*(each.spans for each in near if each.certain and each.stop.maintenance))
     overlap = _overlap(losses, reading)
+    sure = [loss for loss in losses if loss.by.certain]
+    certain = _together([(loss.spans, loss.by.weight) for loss in sure], overlap)
+    every = _together([(loss.spans, loss.by.weight) for loss in losses if loss.by.weight], overlap)
+    whole = _together([(loss.by.spans, loss.by.weight) for loss in sure], overlap)
+    outages = _together([(loss.by.spans, loss.by.weight) for loss in sure if not loss.by.stop.maintenance], overlap)
+    work = union(*(each.spans for each in near if each.certain and each.stop.maintenance))
     night = _within(without(outages, union(reference, work)), within)
     explained = union(*(spans for each, spans in shelters if each.ground != WINDOW))
     return Tally(
@@ -140,9 +142,7 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
         gross=weighed(certain, overlap),
         ti=weighed(without(certain, shelter), overlap),
         ti_at_worst=weighed(without(every, least), overlap),
-        total=weighed(
-            _within([(loss.by.spans, loss.by.weight) for loss in losses if loss.by.certain], within), overlap
-        ),
+        total=weighed(_within(whole, within), overlap),
         outside=weighed(night, overlap),
         closed=weighed(without(night, explained), overlap),
     )  # fmt: skip
@@ -153,6 +153,11 @@ def _overlap(losses: Sequence[Loss], reading: Reading) -> str:
     weighty = [loss.by.spans for loss in losses if loss.by.weight]
     apart = len(weighty) < 2 or length(union(*weighty)) == sum(map(length, weighty))
     return "union" if apart else reading.overlap
+
+
+def _together(parts: Parts, overlap: str) -> Parts:
+    """The parts as they are added up: each by itself, or those of one weight as one."""
+    return parts if overlap == "sum" else by_weight(parts)
 
 
 def _lost(history: History, frame: Frame, each: Counted, rated: Spans, within: Span) -> Spans:

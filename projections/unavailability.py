@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
@@ -69,7 +70,7 @@ class Counted(Struct, frozen=True, kw_only=True):
     @property
     def certain(self) -> bool:
         """Whether it counts in the main figure; a claim nobody has accepted only may."""
-        return self.weight > 0 and self.stop.state != "claimed"
+        return bool(self.weight) and self.stop.state != "claimed"
 
 
 # --- what was interrupted, as recorded ---
@@ -180,15 +181,20 @@ def weighed(parts: Iterable[tuple[Spans, Fraction]], overlap: str) -> Fraction:
     """The seconds lost, each by its weight: `sum` adds the parts up, `union` takes the greatest weight (Amb-10)."""
     if overlap == "sum":
         return sum((weight * length(spans) for spans, weight in parts), NOTHING)
-    by_weight: dict[Fraction, list[Spans]] = {}
-    for spans, weight in parts:
-        by_weight.setdefault(weight, []).append(spans)
     lost, covered = NOTHING, NEVER
-    for weight in sorted(by_weight, reverse=True):
-        all_of_it = union(covered, *by_weight[weight])
+    for spans, weight in sorted(by_weight(parts), key=itemgetter(1), reverse=True):
+        all_of_it = union(covered, spans)
         lost += weight * (length(all_of_it) - length(covered))
         covered = all_of_it
     return lost
+
+
+def by_weight(parts: Iterable[tuple[Spans, Fraction]]) -> list[tuple[Spans, Fraction]]:
+    """The parts of each weight as one: fewer and longer, where a second lost twice is lost once."""
+    found: dict[tuple[int, int], tuple[list[Spans], Fraction]] = {}
+    for spans, weight in parts:
+        found.setdefault((weight.numerator, weight.denominator), ([], weight))[0].append(spans)
+    return [(each[0] if len(each) == 1 else union(*each), weight) for each, weight in found.values()]
 
 
 def _weight(stop: Stop, frame: Frame) -> tuple[Fraction, str]:
