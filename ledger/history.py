@@ -65,6 +65,7 @@ class History:
         self.without = without
         self._own_stream = f"contract:{contract}"
         self._of: dict[type[Event], list[Fact]] = {}
+        self._last_of: dict[type[Event], dict[tuple[str, str], Fact]] = {}
         self._groups: dict[str, tuple[Groups, int]] = {}  # by type, and the last position known
         self._acts: dict[str, Acts] = {}
 
@@ -143,6 +144,15 @@ class History:
                 self._of[kinds[0]] = found
             return found
         return sorted((fact for kind in kinds for fact in self.of(kind)), key=_position)
+
+    def last_of(self, kind: type[Event]) -> Mapping[tuple[str, str], Fact]:
+        """The last standing fact of a type about each thing: by stream, and the id its first field names."""
+        facts = self.of(kind)
+        found = self._last_of.get(kind)
+        if found is None:
+            field = kind.__struct_fields__[0]
+            found = self._last_of[kind] = {(fact.stream, getattr(fact.event, field)): fact for fact in facts}
+        return found
 
     def own(self, *kinds: type[Event]) -> list[Fact]:
         """The standing facts of these types of the contract's own stream, in the order of positions."""

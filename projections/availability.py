@@ -273,13 +273,10 @@ def _labels(history: History, frames: Frames, stops: Sequence[Stop], first: date
     """The months that a stop touches and that can end in the days asked about; no other can be broken."""
     calendar = frames.at(instant_of(history.started.event.service_start)).calendar
     end = calendar.day(first, last)[1]
-    found: set[str] = set()
-    for stop in stops:
-        begins = calendar.local_date(stop.start).replace(day=1)
-        until = calendar.local_date(min(stop.end, end) - 1)
-        # a contract month is named by the calendar month it begins in
-        found.update(months_between(add_months(begins, -1), until))
-    return sorted(found)
+    local = calendar.local_date
+    months = {(local(s.start).replace(day=1), local(min(s.end, end) - 1).replace(day=1)) for s in stops}
+    # a contract month is named by the calendar month it begins in
+    return sorted({label for begins, until in months for label in months_between(add_months(begins, -1), until)})
 
 
 def _excess(t: Tally, ti: Fraction) -> Fraction | None:

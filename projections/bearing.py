@@ -102,7 +102,7 @@ class Running:
 class Reach:
     """From when to when a thing may have counted, by every version of it; `outages` are those it names."""
 
-    __slots__ = ("_heard", "first", "outages", "running", "until")
+    __slots__ = ("_heard", "_ran", "first", "outages", "running", "until")
 
     def __init__(self, entry: Entry) -> None:
         self.first: Instant = FOREVER
@@ -110,8 +110,9 @@ class Reach:
         self.running = Running()
         self.outages: set[str] | None = None
         self._heard = entry.recorded_at
+        self._ran: datetime | None = None  # the last knowledge to which it may have run, not yet ended
 
-    def take(self, entry: Entry, said: Event | Unread | None, turn: Turn) -> None:
+    def take(self, entry: Entry, said: Event | Unread | None, turn: Turn, attested: bool) -> None:
         """Counts an entry in, and what it says of the thing: its own words, or a correction's."""
         for name in ("at", "from_", "to"):
             told = getattr(said, name, None)
@@ -120,13 +121,17 @@ class Reach:
                 self.first, self.until = min(self.first, instant), max(self.until, instant)
         if isinstance(said, ExclusionClaimed) and said.outage is not None:
             self.outages = {*(self.outages or ()), said.outage}
+        if self.running and (attested or entry.recorded_at > self._heard):
+            self._ran = entry.recorded_at
         self._heard = max(self._heard, entry.recorded_at)
         self.running.take(turn)
 
-    def touches(self, within: Span) -> bool:
-        # what an end withdrawn or not told yet may come to lie by: its recording; 5 s: a reporter's clock ahead
-        last = max(self.until, ceil_seconds(self._heard) + 5)
-        return self.first < within[1] and (bool(self.running) or last > within[0])
+    @property
+    def last(self) -> Instant:
+        """Beyond what it cannot have counted, at any knowledge."""
+        if self.running:
+            return FOREVER
+        return self.until if self._ran is None else max(self.until, ceil_seconds(self._ran))
 
 
 class Near(NamedTuple):
@@ -159,11 +164,14 @@ class Bearing:
         for stream, entries in history.streams.items():
             if stream != "ledger":
                 self._told[stream] = list(self._sorted_out(stream, entries))
+        self._bounds = [(thing, reach.first, reach.last) for thing, reach in self._reaches.items()]
 
     def near(self, within: Span) -> Near:
         """What may bear on a period."""
         history = self.history
-        kept = {thing: r for thing, r in self._reaches.items() if thing[1:] == ITSELF or r.touches(within)}
+        start, end = within
+        near = [thing for thing, first, last in self._bounds if (first < end and last > start) or thing[1:] == ITSELF]
+        kept = {thing: self._reaches[thing] for thing in near}
         told = {stream: [one for one in entries if one.thing in kept] for stream, entries in self._told.items()}
         cut = History(
             history.contract, {stream: [one.pair for one in entries] for stream, entries in told.items()},
@@ -211,7 +219,7 @@ class Bearing:
                 reach = reaches.get(thing)
                 if reach is None:
                     reach = reaches[thing] = Reach(entry)
-                reach.take(entry, said, turn)
+                reach.take(entry, said, turn, history.knowledge == "attested")
                 yield Told(pair, thing, turn)
 
 

@@ -87,12 +87,15 @@ Around = tuple[datetime, datetime]  # compared before instants are worked out: m
 
 
 def _outages(history: History, around: Around) -> Iterator[Stop]:
-    ended = {(fact.stream, fact.event.outage): fact for fact in history.of(OutageEnded) if fact.event.at > around[0]}
-    passed = {(fact.stream, fact.event.outage) for fact in history.of(OutageEnded)} - ended.keys()
+    after, before = around
+    ended = history.last_of(OutageEnded)
     for fact in history.of(OutageStarted):
-        key = fact.stream, fact.event.outage
-        if fact.event.at < around[1] and key not in passed:
-            yield from _stop(history, "outage", key, (fact,), fact, ended.get(key))
+        event = fact.event
+        if event.at < before:
+            key = fact.stream, event.outage
+            end = ended.get(key)
+            if end is None or end.event.at > after:
+                yield from _stop(history, "outage", key, (fact,), fact, end)
 
 
 def _claims(history: History) -> Iterator[Stop]:
@@ -111,7 +114,7 @@ def _claims(history: History) -> Iterator[Stop]:
 
 def _blockings(history: History, around: Around) -> Iterator[Stop]:
     """The stops of each maintenance: its blockings paired in time; the end of the work ends an open one."""
-    over = {(fact.stream, fact.event.maintenance): fact for fact in history.of(MaintenanceEnded)}
+    over = history.last_of(MaintenanceEnded)
     works: dict[Key, Fact] = {}
     for fact in history.of(MaintenanceStarted):
         key = fact.stream, fact.event.maintenance
