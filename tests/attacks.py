@@ -42,6 +42,7 @@ from ledger.tiles import ENTRIES, WIDTH, new_tiles
 from replays.bundle import Digest, digest, write_bundle
 from replays.export import Wanted, export_bundle
 from replays.manifest import note_text
+from replays.statements import issue
 from tests.conftest import Clock
 from tests.test_heads import tamper
 from tests.test_timestamps import Authority
@@ -358,6 +359,14 @@ def resigned(change: Callable[[list[bytes]], list[bytes]], case: Case) -> None:
     """The operator: everything made to fit, and signed with the ledger's own key."""
     edit(case.ledger, change)
     present(case, _sign_file(case.ledger, case.scene.key))
+
+
+def rewritten_under_a_statement(case: Case) -> None:
+    """The operator again, where January's statement was issued from the entries as they were."""
+    clock = Clock("2026-02-01T08:00:00Z")
+    with open_ledger(str(case.ledger), clock=clock, recorded_by="desk") as book:
+        issue(book, "C1", "2026-01", statement="S-1", known_at=clock())
+    resigned(SHORTER, case)
 
 
 def _sign_file(path: Path, key: SignerKey) -> bytes:

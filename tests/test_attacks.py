@@ -137,6 +137,7 @@ TABLE: tuple[tuple[Attack, str, str, Cells, str], ...] = (
     (by.stamp_of_another_authority, "ledger", "the time stamp is of an authority nobody trusts", STAMPED, ELSEWHERE),
     # the ledger's file, by the operator, who signs what he made
     (operator(by.SHORTER), "ledger", "operator: history rewritten and signed again", ANCHORED, RESIGNED),
+    (by.rewritten_under_a_statement, "ledger", "operator: history rewritten under an issued statement, and signed again", more("statements", **LATER), ""),
     (operator(by.SHORTER_LATE), "ledger", "operator: rewritten after the head held, and signed again", WITNESSED, TAIL),
     (operator(by.dropped_and_renumbered), "ledger", "operator: entries dropped without a gap, and signed again", ANCHORED, RESIGNED),
     (operator(by.CHEAPER_TERMS), "ledger", "operator: the entry of the terms replaced, and signed again", ANCHORED, RESIGNED),
