@@ -63,6 +63,8 @@ def intersection(a: Spans, b: Spans) -> Spans:
     """The seconds in both."""
     if not a or not b:
         return NEVER
+    if len(b) == 1 and b[0][0] <= a[0][0] and a[-1][1] <= b[0][1]:
+        return a  # mostly so: cut to what holds it whole
     common: list[Span] = []
     i, j = _before(a, b[0][0]), _before(b, a[0][0])
     while i < len(a) and j < len(b):

@@ -123,7 +123,8 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
     claimed = exclusions(history, frame, near, within)
     standing = [each for each in claimed if each.stands]
     undisputed = [each for each in standing if not each.contested]
-    shelters = applied(standing, [each for each in near if each.certain], reading)
+    counting = [each for each in near if each.certain]
+    shelters = applied(standing, counting, reading)
     shelter = union(*(spans for _, spans in shelters))
     least = union(*(s for _, s in applied(undisputed, [each for each in near if each.weight], reading)))
     overlap = _overlap(losses, reading)
@@ -132,7 +133,7 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
     every = _together([(loss.spans, loss.by.weight) for loss in losses if loss.by.weight], overlap)
     whole = _together([(loss.by.spans, loss.by.weight) for loss in sure], overlap)
     outages = _together([(loss.by.spans, loss.by.weight) for loss in sure if not loss.by.stop.maintenance], overlap)
-    work = union(*(each.spans for each in near if each.certain and each.stop.maintenance))
+    work = union(*(each.spans for each in counting if each.stop.maintenance))
     night = _within(without(outages, union(reference, work)), within)
     explained = union(*(spans for each, spans in shelters if each.ground != WINDOW))
     return Tally(

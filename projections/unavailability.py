@@ -193,11 +193,18 @@ def weighed(parts: Iterable[tuple[Spans, Fraction]], overlap: str) -> Fraction:
 
 
 def by_weight(parts: Iterable[tuple[Spans, Fraction]]) -> list[tuple[Spans, Fraction]]:
-    """The parts of each weight as one: fewer and longer, where a second lost twice is lost once."""
-    found: dict[tuple[int, int], tuple[list[Spans], Fraction]] = {}
+    """The parts of each weight as one: fewer and longer, where a second lost twice is lost once.
+
+    Of an equal weight made twice there may be two: told apart by identity, which costs no comparing of fractions.
+    """
+    found: dict[int, tuple[Fraction, list[Spans]]] = {}
     for spans, weight in parts:
-        found.setdefault((weight.numerator, weight.denominator), ([], weight))[0].append(spans)
-    return [(each[0] if len(each) == 1 else union(*each), weight) for each, weight in found.values()]
+        same = found.get(id(weight))
+        if same is None:
+            found[id(weight)] = weight, [spans]
+        else:
+            same[1].append(spans)
+    return [(each[0] if len(each) == 1 else union(*each), weight) for weight, each in found.values()]
 
 
 def _weight(stop: Stop, frame: Frame) -> tuple[Fraction, str]:
