@@ -23,7 +23,7 @@ from projections.knowable import Excess, Knowable, Seconds
 from projections.tally import Tally, measure, month_of
 from projections.unavailability import interruptions
 from tests.replaying import Story, text
-from tests.story import CONTRACT, STARTED, at, history, instant
+from tests.story import CONTRACT, STARTED, at, history
 from tests.test_availability import outage
 
 MARCH = date(2026, 3, 1), date(2026, 4, 30)
@@ -195,6 +195,19 @@ def test_a_later_knowledge_of_a_shorter_past_does_not_hide_the_first(monkeypatch
     assert both(whole, {}) == [(at("2026-03-03T10:25:49Z"),) * 2]
 
 
+def test_the_end_of_an_outage_may_decide_how_an_exclusion_of_many_more_seconds_stands() -> None:
+    """The emergency was declared while O1 ran; that O1 was over a minute earlier makes it late, and contested."""
+    proof = ["sha256:" + "b" * 64]
+    claim = {"exclusion": "X1", "ground": "emergency_maintenance", "from": "2026-03-03T10:00:00+01:00", "outage": "O1",
+             "to": "2026-03-03T13:12:00+01:00", "statement": "the disks were failing", "evidence": proof}  # fmt: skip
+    long = outage("2026-03-03T10:00:00+01:00", "2026-03-03T13:00:00+01:00", "O2")
+    short_one, its_end = outage("2026-03-03T13:10:00+01:00", "2026-03-03T13:11:00+01:00", "O1")
+    declared_at, heard_at = "2026-03-03T13:12:00+01:00", "2026-03-03T13:30:00+01:00"
+    told = [(declared_at, *line[1:3]) for line in (*long, short_one)]
+    whole = history(STARTED, *told, (declared_at, "exclusion_claimed", claim), (heard_at, *its_end[1:3]))
+    assert both(whole, {"concurrent": "excluded_if_any"}) == [(at(heard_at), at(heard_at))]
+
+
 def excess_of(limit: int) -> Callable[[Tally], Fraction]:
     return lambda tally: tally.ti - limit
 
@@ -205,4 +218,3 @@ def test_a_month_that_never_was_beyond_has_no_such_moment() -> None:
     month = measure(whole, frame, label, span, interruptions(whole))
     assert Knowable(whole).first(month, excess_of(3600)) is None
     assert Knowable(whole).first(month, excess_of(3599)) == at("2026-03-03T10:00:00Z")
-    assert instant("2026-03-03T10:00:00Z")
