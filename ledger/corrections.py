@@ -8,7 +8,7 @@ position. Nothing is edited: each fact keeps the positions that made it what it 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -97,9 +97,19 @@ def withdrawn(entries: Sequence[Known]) -> set[int]:
 def resolved(entries: Sequence[Known]) -> Acts:
     """Which positions are withdrawn, and which standing correction is the newest of each target."""
     acts = [known for known in entries if isinstance(known[1].event, Corrected | Retracted)]
-    if not acts:
-        return Acts(set(), {})
-    by_id = _by_id(entries, {e.event.target for _, e, _ in acts if isinstance(e.event, Corrected | Retracted)})
+    return settled(acts, where_named(entries, targets_of(acts))) if acts else Acts(set(), {})
+
+
+def targets_of(acts: Iterable[Known]) -> set[str | int]:
+    """The entries that corrections and retractions speak of, as they name them."""
+    return {e.event.target for _, e, _ in acts if isinstance(e.event, Corrected | Retracted)}
+
+
+def settled(acts: Sequence[Known], by_id: Mapping[str, Sequence[int]]) -> Acts:
+    """What these corrections and retractions, all that are known of a stream, come to.
+
+    `by_id` holds the positions of the entries they name by id; a position after an act is not looked at.
+    """
     gone: set[int] = set()
     newest: dict[int, Known] = {}
     for known in reversed(acts):  # what came last is judged first: nothing later can withdraw it
@@ -121,14 +131,14 @@ def resolved(entries: Sequence[Known]) -> Acts:
 def corrections_of(entries: Sequence[Known]) -> Iterator[tuple[int, Corrected, int]]:
     """Each correction of a stream, standing or not: its position, what it says, the position it speaks of."""
     found = [(position, entry.event) for position, entry, _ in entries if isinstance(entry.event, Corrected)]
-    by_id = _by_id(entries, {said.target for _, said in found})
+    by_id = where_named(entries, {said.target for _, said in found})
     for position, said in found:
         target = resolve_target(said.target, position, by_id)
         if target is not None:
             yield position, said, target
 
 
-def _by_id(entries: Sequence[Known], named: Set[str | int]) -> dict[str, list[int]]:
+def where_named(entries: Iterable[Known], named: Set[str | int]) -> dict[str, list[int]]:
     """The positions of the entries of the ids that are named, in order."""
     by_id: dict[str, list[int]] = {}
     for position, entry, _ in entries:
@@ -137,7 +147,7 @@ def _by_id(entries: Sequence[Known], named: Set[str | int]) -> dict[str, list[in
     return by_id
 
 
-def resolve_target(target: str | int, before: int, by_id: dict[str, list[int]]) -> int | None:
+def resolve_target(target: str | int, before: int, by_id: Mapping[str, Sequence[int]]) -> int | None:
     """The position a correction or retraction speaks of: the last entry of that id before it."""
     if isinstance(target, int):
         return target

@@ -14,7 +14,18 @@ from datetime import datetime
 from functools import cached_property
 from operator import itemgetter
 
-from ledger.corrections import ACTS, Acts, Fact, Known, amended, known_as_recorded, resolved, standing
+from ledger.corrections import (
+    ACTS,
+    Acts,
+    Fact,
+    Known,
+    amended,
+    known_as_recorded,
+    settled,
+    standing,
+    targets_of,
+    where_named,
+)
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
@@ -194,9 +205,15 @@ class History:
         """Resolved over the whole stream: an id names an entry among all of it, not among a few types."""
         acts = self._acts.get(stream)
         if acts is None:
-            any_act = self._group(stream, Corrected) or self._group(stream, Retracted)
-            acts = self._acts[stream] = resolved(self._known(stream)) if any_act else Acts(set(), {})
+            said = sorted([*self._group(stream, Corrected), *self._group(stream, Retracted)], key=itemgetter(0))
+            acts = self._acts[stream] = settled(said, self._named(stream, said)) if said else Acts(set(), {})
         return acts
+
+    def _named(self, stream: str, acts: list[Known]) -> Mapping[str, Sequence[int]]:
+        entries = self.streams.get(stream, ())
+        if isinstance(entries, KeptEntries) and self._as_kept:
+            return entries.named(targets_of(acts))
+        return where_named(self._known(stream), targets_of(acts))
 
     @cached_property
     def last_known_at(self) -> Instant:

@@ -5,12 +5,12 @@ Histories at different moments share it: each looks only at the part it knows of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 from ledger.codec import Entry
-from ledger.corrections import Fact, Known, fact_of, known_as_recorded
+from ledger.corrections import Fact, Known, fact_of, known_as_recorded, where_named
 from ledger.events import Event
 
 Entries = Sequence[tuple[int, Entry]]
@@ -29,6 +29,7 @@ class KeptEntries(list[tuple[int, Entry]]):
         self.known = known_as_recorded(self)
         self.groups = grouped(self.known)
         self._facts: dict[type[Any], list[Fact]] = {}
+        self._named = _Named()
 
     def append_all(self, entries: Sequence[tuple[int, Entry]]) -> None:
         """Takes in what was recorded since, here and for every moment there is."""
@@ -55,8 +56,32 @@ class KeptEntries(list[tuple[int, Entry]]):
         """These entries, unmoved by what is appended here later."""
         now = KeptEntries()
         now.extend(self)
-        now.known, now.groups, now._facts = self.known, self.groups, self._facts
+        now.known, now.groups, now._facts, now._named = self.known, self.groups, self._facts, self._named
         return now
+
+    def named(self, ids: set[str | int]) -> Mapping[str, Sequence[int]]:
+        """The positions of the entries of these ids, in order; those of later moments too."""
+        return self._named.among(self.known, ids)
+
+
+class _Named:
+    """Where the entries are that acts name by id: looked for once, and then only among what came since."""
+
+    def __init__(self) -> None:
+        # the ids asked for so far, where they are, and among how many entries: exchanged at once, as threads share it
+        self._looked: tuple[frozenset[str | int], dict[str, list[int]], int] = frozenset(), {}, 0
+
+    def among(self, known: Sequence[Known], ids: set[str | int]) -> dict[str, list[int]]:
+        wanted, found, looked = self._looked
+        count = len(known)
+        if not ids <= wanted:
+            wanted = wanted | ids
+            found = where_named(known[:count], wanted)
+        elif count > looked:
+            since = where_named(known[looked:count], wanted)
+            found = {name: [*found.get(name, ()), *since.get(name, ())] for name in (*found, *since)}
+        self._looked = wanted, found, max(count, looked)
+        return found
 
 
 def grouped(entries: Iterable[Known], found: Groups | None = None) -> Groups:
