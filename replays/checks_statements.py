@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any, Protocol, cast
@@ -35,6 +36,7 @@ from replays.statements import replay
 
 PAGE = 4096
 KEPT_ENTRIES = 50_000  # of services, between two contracts
+KEPT_ROOTS = 1_000
 STATEMENTS, REPLAYS = "statements", "dispute replays"
 KINDS: tuple[type[Event], ...] = (AvailabilityStatementIssued, DisputeReplayed)
 NEWER = ("unknown_switch", "unknown_value", "unknown_question", "bad_parameter")  # said by a release that knows more
@@ -206,6 +208,7 @@ class Stored:
         self.store = store
         self.size = size
         self._shared: OrderedDict[str, KeptEntries] = OrderedDict()  # what several contracts run on
+        self.root_at = lru_cache(KEPT_ROOTS)(self._root_at)  # statements issued together state one root
 
     def streams(self, contract: str) -> Streams:
         own = self._read(f"contract:{contract}")
@@ -240,5 +243,5 @@ class Stored:
                 high = middle - 1
         return low, True
 
-    def root_at(self, size: int) -> str:
+    def _root_at(self, size: int) -> str:
         return root_text(root_at(self.store, size))

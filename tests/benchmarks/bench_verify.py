@@ -1,8 +1,10 @@
 """How long verification takes against hashing the same bytes, and how much memory, in one run.
 
-`python -m tests.benchmarks.bench_verify [entries] [contracts]`, by default a million entries of 200 contracts: one of
-them, `BUSY`, holds a tenth of all, told as it happened; of each, a year's monthly statements were issued (2,400).
-Prints ratios and asserts nothing; each measurement is a process of its own, so that its peak memory is its own.
+`python -m tests.benchmarks.bench_verify [entries] [contracts]`, by default a million entries of 200 contracts. All but
+one have days as contracts have them: backups, their copies and deletions, requests, dossiers, and an outage every fifth
+day. `BUSY` holds a tenth of all entries, nothing but outages, 137 a day, told as they happened. Of each contract a year's
+monthly statements were issued (2,400). Prints ratios and asserts nothing; each measurement is a process of its own, so
+that its peak memory is its own.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import sqlite3
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,7 +51,7 @@ def build(path: str, entries: int, contracts: int) -> None:
         clock.set(ISSUED_AT)
         names = [f"C{number}" for number in range(contracts - 1)]
         for name in names:
-            book.record([opening(name), *outages(name, (entries - entries // 10) // (contracts - 1) // 2)])
+            book.record([opening(name), *islice(days(name), (entries - entries // 10) // (contracts - 1) - 13)])
         book.check_statement = lambda draft: None  # they are made of what is found, just before
         for name in ["BUSY", *names]:
             book.record(stated(book, name), subject=f"contract:{name}", source="statements")
@@ -57,13 +61,40 @@ def opening(name: str) -> dict[str, Any]:
     return event(0, "contract_started", {**CONTRACT, "contract": name}, f"contract:{name}")
 
 
-def outages(name: str, count: int) -> list[dict[str, Any]]:
+def outages(name: str, number: int) -> list[dict[str, Any]]:
     told = []
-    for n in range(1, count + 1):
-        start = 1_757_000_000 + n * (31_000_000 // count)
+    for n in range(1, number + 1):
+        start = 1_757_000_000 + n * (31_000_000 // number)
         moment, later = (datetime.fromtimestamp(at, UTC).isoformat() for at in (start, start + 300))
         told += outage(n, moment, later, f"contract:{name}")
     return told
+
+
+def days(name: str) -> Iterator[dict[str, Any]]:
+    """An ordinary contract's events, a dozen a day, from September 2025 on."""
+    subject = f"contract:{name}"
+    for day in count():
+        midnight = datetime(2025, 9, 5, tzinfo=UTC) + timedelta(days=day)
+        at = {hour: (midnight + timedelta(hours=hour)).isoformat() for hour in range(24)}
+        number = 20 * day
+        for n, (scope, tiers) in enumerate((("client_data", ["daily"]), ("office_documents", ["daily"]))):
+            told = {"backup": f"B{day}-{n}", "scope": scope, "tiers": tiers, "started_at": at[20 + n],
+                    "completed_at": at[21 + n], "locations": ["A"]}  # fmt: skip
+            yield event(number + 3 * n + 1, "backup_completed", told, subject)
+            stored = {"backup": f"B{day}-{n}", "location": "B", "at": at[22 + n]}
+            yield event(number + 3 * n + 2, "backup_copy_stored", stored, subject)
+            if day > 10:
+                deleted = {"backup": f"B{day - 10}-{n}", "at": at[23]}
+                yield event(number + 3 * n + 3, "backup_deleted", deleted, subject)
+        for n, said in enumerate(("registered", "acknowledged", "taken_in_charge", "resolved")):
+            yield event(number + 7 + n, f"support_request_{said}", {"request": f"R{day}", "at": at[8 + n]}, subject)
+        for n in range(2):
+            typed = {"dossier": f"D{n}", "kind": "entry", "last_entry_date": f"{midnight:%Y-%m-%d}"}
+            yield event(number + 11 + n, "dossier_activity_recorded", typed, subject)
+        if day % 5 == 0:
+            fault = {"outage": f"O{day}", "environment": "production", "effect": "no_access", "at": at[12]}
+            yield event(number + 13, "outage_started", fault, subject)
+            yield event(number + 14, "outage_ended", {"outage": f"O{day}", "at": at[13]}, subject)
 
 
 def stated(book: Any, name: str) -> list[AvailabilityStatementIssued]:
