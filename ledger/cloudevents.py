@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -173,11 +174,12 @@ def _quick(attributes: dict[str, Any], line: int) -> Draft | None:
     """
     try:
         cls = TYPED[attributes["type"]]
-        if attributes["specversion"] != "1.0" or not attributes.keys() <= PLAIN:
+        stream, source, event_id = attributes["subject"], attributes["source"], attributes["id"]
+        data, version = attributes["data"], attributes["specversion"]
+        if version != "1.0" or (len(attributes) > 6 and not attributes.keys() <= PLAIN):  # six are those just read
             return None
-        data, time = attributes["data"], attributes.get("time")
         event = msgspec.convert(data if type(data) is dict else None, cls)
-        return _drafted(attributes["subject"], attributes["source"], attributes["id"], event, time, line)
+        return _drafted(stream, source, event_id, event, attributes.get("time"), line)
     except UNUSUAL:
         return None
 
@@ -195,16 +197,19 @@ def _quick_line(text: str | bytes, line: int) -> Draft | None:
 
 
 def _drafted(stream: str, source: str, event_id: str, event: Event, time: Any, line: int) -> Draft | None:
-    texts = stream + source + event_id
-    if not (source and event_id and len(source) <= 256 and len(event_id) <= 256 and texts.isprintable()):
-        return None
-    if not STREAM.match(stream):
+    if not (_is_place(stream, source) and event_id and len(event_id) <= 256 and event_id.isprintable()):
         return None
     if time is not None:
         at: datetime | None = getattr(event, "at", None)
         if at is None or at != msgspec.convert(time, Instant) or not YEARS[0] <= at.year <= YEARS[1]:
             return None
     return Draft(stream=stream, source=source, id=event_id, event=event, line=line)
+
+
+@lru_cache(maxsize=16_384)  # many events come from few places
+def _is_place(stream: str, source: str) -> bool:
+    """Whether nothing is wrong about where an event belongs and where it comes from."""
+    return 0 < len(source) <= 256 and (stream + source).isprintable() and STREAM.match(stream) is not None
 
 
 def _draft(attributes: Mapping[str, Any], line: int | None) -> Draft:

@@ -21,7 +21,7 @@ class Learning:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._entries: dict[int, Entry] = {}  # looked at without the store: those a batch is about to append
+        self.entries: dict[int, Entry] = {}  # looked at without the store: those a batch is about to append
 
     def learnt(self, name: str) -> StreamState:
         """A stream as far as it is committed, from its beginning."""
@@ -42,9 +42,9 @@ class Learning:
         if isinstance(event, Unread):
             return
         if isinstance(event, Corrected | Retracted):
-            target = self._position_of(stream, event.target, row.position)
+            target = self.position_of(stream, event.target, row.position)
             if target is not None:
-                touched, positions = self._group(stream, target)
+                touched, positions = self.group(stream, target)
                 positions.append(row.position)
                 stream.dirty.add(touched)
             return
@@ -59,27 +59,29 @@ class Learning:
         except Refused:  # accepted once under knowledge since corrected: fold the group as it stands
             stream.dirty.add(group)
 
-    def _position_of(self, stream: StreamState, target: str | int, before: int) -> int | None:
+    def position_of(self, stream: StreamState, target: str | int, before: int) -> int | None:
+        """Where the entry lies that a correction before position `before` names, if the stream holds it."""
         if isinstance(target, str):
             return resolve_target(target, before, {target: [key[1] for key in stream.keys.get(target, ())]})
-        known = 0 < target < before and self._entry(target).stream == stream.name
+        known = 0 < target < before and self.entry(target).stream == stream.name
         return target if known else None
 
-    def _group(self, stream: StreamState, position: int) -> tuple[ThingKey, list[int]]:
+    def group(self, stream: StreamState, position: int) -> tuple[ThingKey, list[int]]:
         """The group an entry belongs to, with its positions; an entry no step orders is a group of its own."""
-        event = self._entry(position).event
+        event = self.entry(position).event
         while isinstance(event, Corrected | Retracted):
-            target = self._position_of(stream, event.target, position)
+            target = self.position_of(stream, event.target, position)
             assert target is not None, "a correction of the store names an entry before it"
-            position, event = target, self._entry(target).event
+            position, event = target, self.entry(target).event
         together = None if isinstance(event, Unread) else order.group_of(event)
         if together is not None:
             return together, stream.groups.setdefault(together, [])
         alone = ("entry", str(position))
         return alone, stream.groups.setdefault(alone, [position])
 
-    def _entry(self, position: int) -> Entry:
-        entry = self._entries.get(position)
+    def entry(self, position: int) -> Entry:
+        """The entry at a position, of the batch at hand or of the store."""
+        entry = self.entries.get(position)
         if entry is None:
             row = self._store.read_at(position)
             assert row is not None, position

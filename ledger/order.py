@@ -14,6 +14,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from ledger.errors import Refused
 from ledger.events import VOCABULARY, Event
 from ledger.steps import MUST_FOLLOW, NOTHING, Step
@@ -24,44 +26,41 @@ assert len(STEPS) == len(MUST_FOLLOW)
 ThingKey = tuple[str, str]
 
 
-class Thing:
+class Thing(Struct, gc=False):
     """What the stream knows of one thing so far; folded, never stored."""
 
-    __slots__ = ("began_at", "facts", "places", "seen", "status")
-
-    def __init__(self) -> None:
-        self.status = NOTHING
-        self.began_at: datetime | None = None  # the instant an end is compared with
-        self.seen: tuple[str, ...] = ()  # as places, of a few: a ledger's writer keeps a great many things
-        self.places: frozenset[str] = frozenset()
-        self.facts: dict[str, Any] = {}
+    status: str = NOTHING
+    began_at: datetime | None = None  # the instant an end is compared with
+    seen: tuple[str, ...] = ()  # as places, of a few: a ledger's writer keeps a great many things
+    places: frozenset[str] = frozenset()
+    facts: dict[str, Any] = {}  # each thing's own: a Struct copies it
 
 
 def thing_of(event: Event) -> ThingKey | None:
     """The thing an event speaks of, as (noun, id); None when nothing need precede or follow it."""
     plan = PLANS.get(type(event))
-    return None if plan is None else plan.things(event)[0]
+    return None if plan is None else (plan.noun, plan.name(event))
 
 
 def group_of(event: Event) -> ThingKey | None:
     """The things that must be folded together when one of their events is corrected."""
     plan = PLANS.get(type(event))
-    return None if plan is None else plan.things(event)[1]
+    return None if plan is None else (plan.within, plan.name(event))
 
 
 def take(event: Event, things: dict[ThingKey, Thing]) -> None:
     """Fold one event into what the stream knows, or raise `Refused` and change nothing."""
     plan = PLANS.get(type(event))
     if plan is not None:
-        fold(plan, plan.things(event)[0], event, things)
+        fold(plan, (plan.noun, plan.name(event)), event, things)
 
 
 def fold(plan: Plan, key: ThingKey, event: Event, things: dict[ThingKey, Thing]) -> None:
     """As `take`, for an event whose plan and thing are at hand."""
-    step, special, after, first, _ = plan
+    step, special, after, first, opens = plan[:5]
     thing = things.get(key)
     if thing is None:
-        if step.follows and NOTHING not in step.follows:
+        if not opens:
             raise _unknown(step, key)
         thing = Thing()
     else:
@@ -323,33 +322,25 @@ class Plan(NamedTuple):
     special: Callable[[Any, Thing, dict[ThingKey, Thing]], None] | None
     after: Callable[[Any, Thing], None] | None
     first: tuple[str, ...]  # what a thing has seen after this alone
-    things: Callable[[Any], tuple[ThingKey, ThingKey]]  # the thing an event speaks of, and the group it is folded in
+    opens: bool  # whether it may be the first of its thing
+    noun: str
+    name: Callable[[Any], str]  # of the thing, as the event says it
+    within: str  # the noun of the group it is folded in, of the same name
 
 
-def _things(step: Step) -> Callable[[Any], tuple[ThingKey, ThingKey]]:
-    noun, field = step.noun, step.id_field
-    alone = (noun, "")
-    name: Callable[[Any], str] = attrgetter(field.partition("+")[0])
+def _plan(step: Step) -> Plan:
+    opens = not step.follows or NOTHING in step.follows
+    within = "maintenance" if step.noun == "announcement" else step.noun  # folded with the work it announces
+    special, after = SPECIAL.get(step.type), AFTER.get(step.type)
+    return Plan(step, special, after, (step.type,), opens, step.noun, _name(step.id_field), within)
 
-    def of_both(event: Any) -> tuple[ThingKey, ThingKey]:
-        key = (noun, "/".join([getattr(event, part) for part in field.split("+")]))
-        return key, key
 
-    def with_work(event: Any) -> tuple[ThingKey, ThingKey]:
-        return (noun, name(event)), ("maintenance", name(event))
-
-    def named(event: Any) -> tuple[ThingKey, ThingKey]:
-        key = (noun, name(event))
-        return key, key
-
+def _name(field: str) -> Callable[[Any], str]:
     if not field:
-        return lambda event: (alone, alone)
-    if noun == "announcement":  # folded with the work it announces
-        return with_work
-    return of_both if "+" in field else named
+        return lambda event: ""
+    if "+" in field:
+        return lambda event: "/".join([getattr(event, part) for part in field.split("+")])
+    return attrgetter(field)
 
 
-PLANS = {
-    kind: Plan(step, SPECIAL.get(step.type), AFTER.get(step.type), (step.type,), _things(step))
-    for kind, step in STEPS.items()
-}
+PLANS = {kind: _plan(step) for kind, step in STEPS.items()}

@@ -9,46 +9,36 @@ other writers under the lock, so no check is ever made on stale knowledge.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal, cast
 
-import msgspec
 from msgspec import Struct
 
 from ledger import tree
+from ledger.acts import act, says_same
 from ledger.belonging import LEDGER_STREAM, ORDINARY, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
-from ledger.codec import TOPICS, Entry, Unread, decode_entry, encode_entry, payload_of, salts, topic_of
+from ledger.codec import TOPICS, Entry, decode_entry, encode_entry, salts
 from ledger.columns import FEWEST, sound
-from ledger.corrections import ACTS, Known, check_identity, known_as_recorded, replacement, withdrawn
+from ledger.corrections import ACTS
 from ledger.errors import Refused
-from ledger.events import (
-    CalendarPublished,
-    ContractScopeChanged,
-    ContractStarted,
-    Corrected,
-    Event,
-    LedgerOpened,
-    Retracted,
-    ServiceAssigned,
-    TermsVersionPublished,
-    TreeStarted,
-)
+from ledger.events import Event, TreeStarted
+from ledger.knowledge import Knowledge
 from ledger.learning import Learning
 from ledger.local_days import check_days
-from ledger.order import PLANS, ThingKey, fold
-from ledger.published import Published
-from ledger.references import CONTRACT, NAMING, check_references, named_by
+from ledger.order import PLANS, Plan, fold
+from ledger.references import NAMING
 from ledger.store import NewRow, Store, Transaction
-from ledger.streams import Key, StreamState, folded, replace_group, without_collector
+from ledger.streams import Key, StreamState, without_collector
+from ledger.tiles import WIDTH
 
-LONGEST_ID = 128  # of an event, as a target may name it
-new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__new__, NewRow))  # half its cost
 LEARNT_AHEAD = 64  # streams of a batch, at most, that are learnt before it asks for the lock
+PORTION = 4 * WIDTH  # entries taken and put together: what the processor's own memory holds
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
+new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__new__, NewRow))  # half its cost
 
 
 class Receipt(Struct, frozen=True, gc=False):
@@ -88,15 +78,11 @@ class Recording:
                 number = self._begun = self._begun + 1
                 for name, stream in ahead.items():
                     self._streams.setdefault(name, stream)
-                batch = _Batch(self, transaction, drafts)
+                batch = _Batch(self, transaction)
                 try:
-                    receipts = batch.take(drafts)
+                    receipts = batch.record(drafts, dry_run=dry_run)
                     if dry_run:
                         raise _DryRun
-                    if batch.rows:
-                        first = transaction.insert(batch.rows)
-                        assert first == batch.first_position, (first, batch.first_position)
-                        tree.extend(transaction, first, [row.state for row in batch.rows])
                 except BaseException:
                     self._forget(batch, number)
                     raise
@@ -115,7 +101,7 @@ class Recording:
 
     def _forget(self, batch: _Batch, number: int) -> None:
         """What a batch folded and never wrote; under the lock, so that all other streams stay known."""
-        for name in batch._caught_up:
+        for name in batch.known.caught_up:
             self._streams.pop(name, None)
         self._committed = number
 
@@ -142,11 +128,10 @@ class _DryRun(Exception):
     pass
 
 
-class _Batch(Learning):
-    """One batch under the write lock: its stamp, the rows it will insert, the streams it touches."""
+class _Batch:
+    """One batch under the write lock: its stamp, the rows not put in the store yet, what it knows."""
 
-    def __init__(self, recording: Recording, transaction: Transaction, drafts: Sequence[Draft]) -> None:
-        super().__init__(recording._store)
+    def __init__(self, recording: Recording, transaction: Transaction) -> None:
         self._recording = recording
         self._transaction = transaction
         self._recorded_by = recording._recorded_by
@@ -155,19 +140,15 @@ class _Batch(Learning):
         self.recorded_at = recording.stamp(before)
         self._latest = self.recorded_at + SKEW
         self._sound: frozenset[type[Event]] = frozenset()  # types whose events need no check one by one
-        self.first_position = self._next = (last.position if last is not None else 0) + 1
-        self.rows: list[NewRow] = []
-        self._published = Published(partial(transaction.tail, LEDGER_STREAM, 0), self._entries)
-        self._caught_up: dict[str, StreamState] = {}
-        self._services: set[str] | None = None
+        self._next = (last.position if last is not None else 0) + 1
+        self._rows: list[NewRow] = []
+        self.known = Knowledge(recording._store, transaction, recording._streams, self._next)
         self._salts = salts()
         if last is None:
             opening = enumerate(recording._opening(self.recorded_at), 1)
-            self.take(Draft(stream=LEDGER_STREAM, source="ledger", id=f"opening-{n}", event=e) for n, e in opening)
+            self.take([Draft(stream=LEDGER_STREAM, source="ledger", id=f"opening-{n}", event=e) for n, e in opening])
         elif transaction.begin_tree():
             self._log_tree(last.position)
-        if len(drafts) >= FEWEST:
-            self._sound = sound([draft.event for draft in drafts], self.recorded_at)
 
     def _log_tree(self, size: int) -> None:
         """A ledger written without a tree gets one over what it holds, and an entry that says so."""
@@ -175,7 +156,38 @@ class _Batch(Learning):
         event = TreeStarted(size=size, root=tree.root_text(tree.recomputed_root(self._transaction, size)))
         self.take([Draft(stream=LEDGER_STREAM, source="ledger", id=f"tree-{size}", event=event)])
 
-    def take(self, drafts: Iterable[Draft]) -> list[Receipt]:
+    def record(self, drafts: Sequence[Draft], *, dry_run: bool) -> list[Receipt]:
+        """Takes all drafts, and puts what they become into the store unless it is a `dry_run`."""
+        receipts = []
+        for portion in self._portions(drafts):
+            receipts += self.take(portion)
+            if not dry_run:
+                self._put()
+        return receipts
+
+    def _portions(self, drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
+        """The drafts a few at a time, one portion at least: what is taken together is still at hand when put.
+
+        A portion ends where a tile of the tree may be full, so that none is begun twice.
+        """
+        start = 0
+        while start < len(drafts) or start == 0:
+            end = start + PORTION - (self._next - 1) % PORTION
+            yield drafts[start:end]
+            start = end
+
+    def _put(self) -> None:
+        """What was taken goes into the store and the tree."""
+        rows, self._rows = self._rows, []
+        if rows:
+            first = self._transaction.insert(rows)
+            assert first == self._next - len(rows), (first, self._next, len(rows))
+            tree.extend(self._transaction, first, [row.state for row in rows])
+
+    def take(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        """Checks and encodes these, and answers for each. Raises `Refused` naming line and id."""
+        many = len(drafts) >= FEWEST
+        self._sound = sound([draft.event for draft in drafts], self.recorded_at) if many else frozenset()
         receipts = []
         try:
             for draft in drafts:
@@ -186,7 +198,7 @@ class _Batch(Learning):
 
     def _take(self, draft: Draft) -> Receipt:
         name, event_id, event = draft.stream, draft.id, draft.event
-        stream = self._caught_up.get(name) or self._stream(name)
+        stream = self.known.caught_up.get(name) or self.known.stream(name)
         kind = type(event)
         keys = stream.keys
         if event_id in keys:
@@ -194,173 +206,50 @@ class _Batch(Learning):
             if found is not None:
                 return self._again(draft, found, stream)
         if not (stream.version and stream.of_contract and kind in ORDINARY):
-            check_stream(draft, stream.version, self._named_services)
+            check_stream(draft, stream.version, self.known.named_services)
         if draft.attested_at is not None and draft.attested_at > self._latest:
             raise Refused("occurred_after_recorded", f"attestedat {draft.attested_at.isoformat()} lies ahead")
         if kind not in self._sound:
             check(event, self.recorded_at)
-            check_days(event, self.recorded_at, self._published.zones)
+            check_days(event, self.recorded_at, self.known.published.zones)
         position = self._next
         plan = PLANS.get(kind)
         if plan is not None:
-            if kind in NAMING:
-                self._check_names(event, stream)
-            key, group = plan.things(event)
-            if group in stream.dirty:
-                self._refold(stream, group)
-            fold(plan, key, event, stream.things)
-            if group in stream.groups:
-                stream.groups[group].append(position)
-            else:
-                stream.groups[group] = [position]
+            self._follow(plan, event, stream)
         elif isinstance(event, ACTS):
-            event = self._act(draft, event, stream)
+            event = act(self.known, stream, draft, event, position, self.recorded_at)
         version = stream.version + 1
         entry = Entry(
             stream=name, version=version, recorded_at=self.recorded_at, recorded_by=self._recorded_by,
             source=draft.source, id=event_id, attested_at=draft.attested_at, salt=next(self._salts), event=event,
         )  # fmt: skip
-        self.rows.append(new_row((name, version, TOPICS[kind], encode_entry(entry))))
-        self._entries[position] = entry
+        self._rows.append(new_row((name, version, TOPICS[kind], encode_entry(entry))))
+        self.known.entries[position] = entry
         self._next = position + 1
         stream.version = version
         known = (draft.source, position, version)
         keys[event_id] = (known,) if event_id not in keys else (*keys[event_id], known)
         return Receipt(position, name, version, self.recorded_at, "recorded")
 
+    def _follow(self, plan: Plan, event: Event, stream: StreamState) -> None:
+        """The event takes its place among those of its thing, if it may follow them."""
+        if type(event) in NAMING:
+            self.known.check_names(event, stream)
+        key = (plan.noun, plan.name(event))
+        group = key if plan.within == plan.noun else (plan.within, key[1])
+        if stream.dirty:
+            self.known.refold(stream, group)
+        fold(plan, key, event, stream.things)
+        if group in stream.groups:
+            stream.groups[group].append(self._next)
+        else:
+            stream.groups[group] = [self._next]
+
     def _again(self, draft: Draft, found: Key, stream: StreamState) -> Receipt:
         source, position, version = found
-        first = self._entry(position)
-        if draft.attested_at != first.attested_at or not self._says_same(draft.event, first.event, stream, position):
+        first = self.known.entry(position)
+        same = says_same(self.known, stream, draft.event, first.event, position)
+        if draft.attested_at != first.attested_at or not same:
             where = f"source {source} and id {draft.id} stand at position {position}"
             raise Refused("conflict", f"{where} with other content")
         return Receipt(position, draft.stream, version, first.recorded_at, "already_recorded")
-
-    def _says_same(self, event: Event, first: Event | Unread, stream: StreamState, position: int) -> bool:
-        """Equal instants are equal whatever their offset; corrections and retractions are stored in canonical form."""
-        if not isinstance(first, Corrected | Retracted) or type(event) is not type(first):
-            return event == first
-        assert isinstance(event, Corrected | Retracted)
-        target = self._position_of(stream, event.target, position)
-        if target is None or target != self._position_of(stream, first.target, position):
-            return False
-        if (event.reason, event.evidence, event.note) != (first.reason, first.evidence, first.note):
-            return False
-        original = self._entry(target).event
-        if isinstance(event, Retracted) or isinstance(first, Retracted) or isinstance(original, Unread):
-            return True
-        try:
-            return replacement(original, event) == replacement(original, first)
-        except Refused:  # what cannot be read is not what was recorded
-            return False
-
-    # --- streams ---
-
-    def _stream(self, name: str) -> StreamState:
-        """The stream as it stands, caught up with what other batches and writers appended: once in a batch."""
-        streams = self._recording._streams
-        stream = streams.get(name)
-        if stream is None:
-            stream = streams[name] = StreamState(name)
-        else:
-            streams.move_to_end(name)
-        self._caught_up[name] = stream
-        for row in self._transaction.tail(name, stream.version):
-            self._learn(stream, row)
-        return stream
-
-    def _named_services(self) -> set[str]:
-        if self._services is None:
-            self._services = set()
-            for row in self._recording._store.openings():
-                self._name_services(decode_entry(row.state).event)
-        for entry in self._entries.values():
-            self._name_services(entry.event)
-        return self._services
-
-    def _name_services(self, event: Event | Unread) -> None:
-        assert self._services is not None
-        if isinstance(event, ContractStarted):
-            self._services.update(event.services)
-        elif isinstance(event, ServiceAssigned):
-            self._services.add(event.service)
-
-    def _check_names(self, event: Event, stream: StreamState, before: Event | None = None) -> None:
-        """What the event names must be known; what a correction names as `before` was known once."""
-        named = named_by(event)
-        if named and (before is None or named != named_by(before)):
-            for noun, name in (*named, CONTRACT):
-                self._refold(stream, ("maintenance" if noun == "announcement" else noun, name))
-            check_references(event, stream.things)
-        if isinstance(event, ContractStarted | ContractScopeChanged) and event.terms is not None:
-            self._published.check_booklet(event.terms)
-
-    # --- corrections and retractions ---
-
-    def _act(self, draft: Draft, event: Corrected | Retracted, stream: StreamState) -> Event:
-        """Checks a correction or retraction against what it changes; the event in its canonical form."""
-        target = self._target(stream, event.target, draft.stream)
-        original = self._entry(target).event
-        if isinstance(original, LedgerOpened | ContractStarted) and isinstance(event, Retracted):
-            raise Refused("wrong_target", f"{topic_of(original)} opens the stream; correct it instead")
-        if isinstance(original, TermsVersionPublished | CalendarPublished) and isinstance(event, Retracted):
-            self._published.check_not_last(original, target)
-        group, positions = self._group(stream, target)
-        if isinstance(event, Corrected):
-            event = self._check_correction(event, original, stream)
-        if isinstance(event.target, int):
-            event = msgspec.structs.replace(event, target=self._name_of(stream, target))
-        self._check_standing(stream, group, positions, target, draft, event)
-        positions.append(self._next)
-        return event
-
-    def _name_of(self, stream: StreamState, position: int) -> str | int:
-        """An entry's id where it names that entry alone, so that the target holds in another ledger too."""
-        name = self._entry(position).id
-        return name if len(stream.keys[name]) == 1 and len(name) <= LONGEST_ID else position
-
-    def _check_correction(self, event: Corrected, original: Event | Unread, stream: StreamState) -> Corrected:
-        if isinstance(original, Corrected | Retracted | Unread | LedgerOpened):
-            what = topic_of(original)
-            raise Refused("wrong_target", f"{what} cannot be corrected; correct the first entry again, or retract")
-        replaced = replacement(original, event)
-        check(replaced, self.recorded_at)
-        check_days(replaced, self.recorded_at, self._published.zones)
-        self._check_names(replaced, stream, original)
-        check_identity(original, replaced)
-        return msgspec.structs.replace(event, data=payload_of(replaced))
-
-    def _check_standing(
-        self, stream: StreamState, group: ThingKey, positions: list[int], target: int, draft: Draft, event: Event
-    ) -> None:
-        """Fold the group as it would stand; `impossible_history` when it contradicts itself."""
-        known = self._known(positions)
-        if target in withdrawn(known):
-            raise Refused("already_retracted", f"the entry at position {target} is retracted already")
-        trial = Entry(
-            stream=draft.stream, version=stream.version + 1, recorded_at=self.recorded_at, recorded_by="",
-            source=draft.source, id=draft.id, salt="", event=event,
-        )  # fmt: skip
-        try:
-            things = folded([*known, (self._next, trial, self.recorded_at)])
-        except Refused as refused:
-            raise Refused("impossible_history", f"after this, {refused.code}: {refused.message}") from None
-        replace_group(stream, group, things)
-        stream.dirty.discard(group)
-
-    def _refold(self, stream: StreamState, group: ThingKey) -> None:
-        if group not in stream.dirty:
-            return
-        replace_group(stream, group, folded(self._known(stream.groups[group]), forgive=True))
-        stream.dirty.discard(group)
-
-    def _target(self, stream: StreamState, target: str | int, name: str) -> int:
-        found = self._position_of(stream, target, self._next)
-        if found is None:
-            raise Refused("unknown_target", f"{name} holds no entry {target!r}; name an event id or a position of it")
-        if isinstance(target, str) and len(stream.keys[target]) > 1:
-            raise Refused("unknown_target", f"several sources used the id {target!r}; name the entry by its position")
-        return found
-
-    def _known(self, positions: Iterable[int]) -> list[Known]:
-        return known_as_recorded([(position, self._entry(position)) for position in positions])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol, cast
 
 from ledger.errors import Refused
@@ -62,6 +63,8 @@ MEANINGS = (
 )
 
 INSERT = "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?)"
+AT_ONCE = 128  # rows of one statement: what SQLite does for each statement then counts little
+_INSERT_MANY = INSERT + ", (?, ?, ?, ?)" * (AT_ONCE - 1)
 _COLUMNS = "position, originator_id, originator_version, topic, state"
 _HIGHEST_EVER = "SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'"
 _LAST = f"SELECT {_COLUMNS}, ({_HIGHEST_EVER}) FROM stored_events ORDER BY position DESC LIMIT 1"
@@ -138,7 +141,10 @@ def append(connection: Connection, rows: Sequence[NewRow], last: int | None) -> 
     """
     if last is None:
         last = connection.execute("SELECT max(position) FROM stored_events").fetchone()[0] or 0
-    connection.executemany(INSERT, rows)
+    together = len(rows) - len(rows) % AT_ONCE
+    for start in range(0, together, AT_ONCE):
+        connection.execute(_INSERT_MANY, list(chain.from_iterable(rows[start : start + AT_ONCE])))
+    connection.executemany(INSERT, rows[together:])
     (highest,) = connection.execute("SELECT last_insert_rowid()").fetchone()
     if highest - last != len(rows):
         raise Refused("damaged_ledger", f"the position after {last} was given before: entries were cut off the end")

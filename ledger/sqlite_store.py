@@ -150,6 +150,7 @@ class LedgerFile:
         connection = connect(self._uri("rw"), self.lock_timeout_seconds)
         _use_wal(connection)
         connection.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+        connection.execute("PRAGMA temp_store = MEMORY")  # where a statement keeps how to undo itself
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         return connection
 
