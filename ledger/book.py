@@ -33,7 +33,8 @@ from ledger.spans import FOREVER, seconds
 from ledger.store import Store, open_store
 from ledger.streams import without_collector
 
-PAGE = 1000
+PAGE = 1024  # entries read at once
+DECODED = 128  # of them decoded at once: few enough to stay in the processor's own memory until they are folded
 KEPT_ROOTS = 4096
 KEPT_ENTRIES = 500_000  # decoded entries kept for asking again
 Clock = Callable[[], datetime]
@@ -178,13 +179,14 @@ class Ledger:
     ) -> Iterator[tuple[int, Entry]]:
         """Every entry from position `start` to `stop`, both included, page by page, in bounded memory."""
         while True:
-            page = self.store.read(start, PAGE, stop, topics)
-            with without_collector(len(page)):
-                entries = decode_entries([row.state for row in page])
-            yield from zip([row.position for row in page], entries, strict=True)
+            page = self.store.read_states(start, PAGE, stop, topics)
+            for first in range(0, len(page), DECODED):
+                some = page[first : first + DECODED]
+                entries = decode_entries([state for _, state in some])
+                yield from zip([position for position, _ in some], entries, strict=True)
             if len(page) < PAGE:
                 return
-            start = page[-1].position + 1
+            start = page[-1][0] + 1
 
     def stream(self, name: str) -> list[tuple[int, Entry]]:
         """Every entry of one stream, in order; what was read is kept for the next time it is asked for."""

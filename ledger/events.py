@@ -48,6 +48,7 @@ class Event(
     kw_only=True,
     omit_defaults=True,
     forbid_unknown_fields=True,
+    gc=False,  # nothing in an event leads back to it, so the collector need not walk the millions there may be
     tag_field="type",
     tag=wire_name,
     rename={"from_": "from"},

@@ -249,9 +249,11 @@ def last_row(connection: Connection) -> Row | None:
     return _as_row(columns) if position else None
 
 
-def page_query(start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> tuple[str, list[object]]:
+def page_query(
+    start: int, limit: int, stop: int | None = None, topics: Sequence[str] = (), columns: str = _COLUMNS
+) -> tuple[str, list[object]]:
     """The statement, and its parameters, for at most `limit` entries of these topics from `start` to `stop`."""
-    statement = f"SELECT {_COLUMNS} FROM stored_events WHERE position >= %s"
+    statement = f"SELECT {columns} FROM stored_events WHERE position >= %s"
     parameters: list[object] = [start]
     if stop is not None:
         statement += " AND position <= %s"
@@ -269,6 +271,17 @@ def page_rows(
     rows = _rows(connection, *page_query(start, limit, stop, topics))
     if rows and not topics:
         _refuse_gap("position", rows[0].position, rows[-1].position, max(start, 1), len(rows))
+    return rows
+
+
+def page_states(
+    connection: Connection, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
+) -> list[tuple[int, bytes]]:
+    """As `page_rows`, the position and the bytes alone."""
+    query = page_query(start, limit, stop, topics, columns="position, state")
+    rows: list[tuple[int, bytes]] = connection.execute(*query, binary=True).fetchall()
+    if rows and not topics:
+        _refuse_gap("position", rows[0][0], rows[-1][0], max(start, 1), len(rows))
     return rows
 
 

@@ -162,10 +162,10 @@ def last_row(connection: Connection) -> Row | None:
 
 
 def page_query(
-    start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
+    start: int, limit: int, stop: int | None = None, topics: Sequence[str] = (), columns: str = _COLUMNS
 ) -> tuple[str, list[int | str]]:
     """The statement, and its parameters, for at most `limit` entries of these topics from `start` to `stop`."""
-    statement = f"SELECT {_COLUMNS} FROM stored_events WHERE position >= ?"
+    statement = f"SELECT {columns} FROM stored_events WHERE position >= ?"
     parameters: list[int | str] = [start]
     if stop is not None:
         statement += " AND position <= ?"
@@ -183,6 +183,17 @@ def page_rows(
     rows = list(map(_as_row, connection.execute(*page_query(start, limit, stop, topics))))
     if rows and not topics:
         _refuse_gap("position", rows[0].position, rows[-1].position, max(start, 1), len(rows))
+    return rows
+
+
+def page_states(
+    connection: Connection, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
+) -> list[tuple[int, bytes]]:
+    """As `page_rows`, the position and the bytes alone."""
+    query = page_query(start, limit, stop, topics, columns="position, state")
+    rows: list[tuple[int, bytes]] = connection.execute(*query).fetchall()
+    if rows and not topics:
+        _refuse_gap("position", rows[0][0], rows[-1][0], max(start, 1), len(rows))
     return rows
 
 

@@ -229,6 +229,11 @@ class SQLiteStore:
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         return self._ask(sql.page_rows, start, limit, stop, topics)
 
+    def read_states(
+        self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
+    ) -> list[tuple[int, bytes]]:
+        return self._ask(sql.page_states, start, limit, stop, topics)
+
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None
     ) -> list[Row]:

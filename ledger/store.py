@@ -104,6 +104,11 @@ class Store(Protocol):
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         """At most `limit` entries by position, from `start` to `stop`, both included, of these topics (all)."""
 
+    def read_states(
+        self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
+    ) -> list[tuple[int, bytes]]:
+        """As `read`, but each entry's position and bytes alone: all that a replay looks at."""
+
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None
     ) -> list[Row]:
