@@ -1,18 +1,17 @@
 """Ratios of the core against raw SQLite and against the library's own way, measured in the same run.
 
 Run `python tests/benchmarks/bench_core.py` (100 k entries), `--million` (and a million), or `--quick`.
-Times of a shared machine mean little; each line is a ratio to a peer in the same run, with the goal.
+Each side is as its user would have it, with the same durability (WAL, `synchronous=FULL`, which is the library's too)
+and its tables made before; raw SQLite stores the same bytes with as large a cache as ours.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import sqlite3
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +19,28 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from ledger import open_ledger
+from ledger import open_ledger, recording
+from ledger.book import PAGE
 from ledger.cloudevents import drafts
-from ledger.codec import decode_entries
+from ledger.codec import decode_entries, encode_entry
+from ledger.events import OutageEnded, OutageStarted
+from ledger.sqlite_store import WRITER_CACHE_KIB, SQLiteStore
+from ledger.sqlite_transaction import SQLiteTransaction
 from projections import ask
+from tests.benchmarks.library import SECTION, application, read_log, save_hundreds
+from tests.benchmarks.ratios import (
+    Spent,
+    Watch,
+    child_spent,
+    compare,
+    compare_medians,
+    in_turns,
+    line,
+    shares,
+    spent,
+    spent_once,
+    timed,
+)
 
 START = datetime(2021, 1, 1, tzinfo=UTC)
 SCHEMA = (
@@ -72,17 +89,6 @@ def _day(envelope: dict[str, Any], subject: str, day: int) -> list[dict[str, Any
     return made
 
 
-def timed(action: Callable[[], Any]) -> float:
-    gc.collect()
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
-
-
-def line(what: str, ratio: float, goal: str, note: str = "") -> None:
-    sys.stdout.write(f"{what:<58} {ratio:>8.2f} x   goal {goal:<10} {note}\n")
-
-
 def connection(path: Path) -> sqlite3.Connection:
     made = sqlite3.connect(path, isolation_level=None)
     made.execute("PRAGMA journal_mode=WAL")
@@ -91,31 +97,19 @@ def connection(path: Path) -> sqlite3.Connection:
     return made
 
 
-def raw_bulk(path: Path, rows: list[Any]) -> None:
+def raw_bulk(path: Path, rows: list[Any]) -> Spent:
+    """The same rows into the same columns, durable, in one transaction, with as large a cache as ours."""
     made = connection(path)
-    made.execute("BEGIN IMMEDIATE")
-    made.executemany("INSERT INTO raw (originator_id, originator_version, topic, state) VALUES (?,?,?,?)", rows)
-    made.execute("COMMIT")
+    made.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+
+    def insert() -> None:
+        made.execute("BEGIN IMMEDIATE")
+        made.executemany("INSERT INTO raw (originator_id, originator_version, topic, state) VALUES (?,?,?,?)", rows)
+        made.execute("COMMIT")
+
+    found = spent(insert)
     made.close()
-
-
-def library_application(folder: Path, count: int) -> Any:
-    """The library's own way: an application that saves an aggregate's events, a hundred a save."""
-    from eventsourcing.application import Application
-    from eventsourcing.domain import Aggregate, event
-
-    class Service(Aggregate):
-        @event("Interrupted")
-        def interrupt(self, outage: str, environment: str, effect: str, at: str) -> None:
-            self.last = outage
-
-    app: Any = Application({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(folder / "library.db")})
-    service = Service()
-    for n in range(count):
-        service.interrupt(f"O{n}", "production", "no_access", "2026-03-03T10:00:00+01:00")
-        if n % 100 == 99:
-            app.save(service)
-    return app
+    return found
 
 
 def main() -> None:
@@ -125,33 +119,77 @@ def main() -> None:
     options = parser.parse_args()
     for count in [20_000] if options.quick else [100_000, *([1_000_000] if options.million else [])]:
         with tempfile.TemporaryDirectory() as folder:
-            measure(Path(folder), count)
+            measure(Path(folder), count, rounds=2 if options.quick else 5)
+    help_start(rounds=3 if options.quick else 15)
 
 
-def measure(folder: Path, count: int) -> None:
+def measure(folder: Path, count: int, rounds: int) -> None:
     sys.stdout.write(f"--- {count} entries\n")
     contracts = max(10, count // 2000)
-    given = events(count, contracts)
     clock = Clock()
     clock.now = START + timedelta(days=3650)
-    book = open_ledger(str(folder / "book.db"), clock=clock)
-    record = timed(lambda: book.record(given))
-    rows = [(r.stream, r.version, r.topic, r.state) for r in pages(book)]
-    raw = timed(lambda: raw_bulk(folder / "raw.db", rows))
-    few = min(len(rows), 10_000)
-    apps: list[Any] = []
-    library = timed(lambda: apps.append(library_application(folder, few))) * len(rows) / few
-    line("bulk record, parsing and checks included / raw executemany", raw / record, ">= 0.5")
+    with open_ledger(str(folder / "book.db"), clock=clock) as book:
+        given = events(count, contracts)
+        book.record(given)
+        bulk(folder, given, [(r.stream, r.version, r.topic, r.state) for r in pages(book)], clock, rounds)
+        one_record(folder, book, clock)
+        replay(folder, book, rounds)
+        as_of(book, contracts)
+
+
+def bulk(folder: Path, given: list[Any], rows: list[Any], clock: Clock, rounds: int) -> None:
+    """One batch into a fresh ledger, from CloudEvents and from events parsed before; raw SQLite; the library."""
     batch = list(drafts(given))
-    with open_ledger(str(folder / "again.db"), clock=clock) as again:
-        prepared = timed(lambda: again.record_drafts(batch))
-    line("bulk record of parsed events / raw executemany", raw / prepared, ">= 0.5")
-    line("bulk record / the library's save(), 100 a save", library / record, ">= 5")
-    one_record(folder, book, clock)
-    replay(book, apps[0])
-    apps[0].close()
-    as_of(book, contracts)
-    book.close()
+    few = min(len(rows), 10_000)
+    saving: list[Spent] = []
+
+    def ours(name: str, record: Callable[[Any], Any]) -> Callable[[int], Spent]:
+        def run(number: int) -> Spent:
+            with open_ledger(str(folder / f"{name}{number}.db"), clock=clock) as book:
+                book.open()
+                return spent(lambda: record(book))
+
+        return run
+
+    def library(number: int) -> Spent:
+        app = application(
+            PERSISTENCE_MODULE="eventsourcing.sqlite", SQLITE_DBNAME=str(folder / f"library{number}.db")
+        )
+        found, saved = save_hundreds(app, given[:few])
+        saving.append(saved)
+        app.close()
+        return found
+
+    found = in_turns(rounds, {
+        "raw": lambda number: raw_bulk(folder / f"raw{number}.db", rows),
+        "record": ours("record", lambda book: book.record(given)),
+        "parsed": ours("parsed", lambda book: book.record_drafts(batch)),
+        "library": library,
+    })  # fmt: skip
+    compare("bulk record, parsing included / raw executemany", found["raw"], found["record"], ">= 0.5")
+    compare("bulk record of parsed events / raw executemany", found["raw"], found["parsed"], ">= 0.5")
+    scale = len(rows) / few
+    compare("bulk record, parsing included / events and save(), 100 a save", found["library"], found["record"], ">= 5", scale)
+    compare("bulk record of parsed events / save() alone, 100 a save", saving, found["parsed"], "-", scale)
+    compare("(raw executemany / events and save(), 100 a save)", found["library"], found["raw"], "-", scale)
+    with open_ledger(str(folder / "watched.db"), clock=clock) as book:
+        book.open()
+        watch = Watch((SQLiteTransaction, "insert", "insert and index"), (SQLiteStore, "_end", "commit"), *STEPS)
+        batch_shares(book, given, watch)
+
+
+STEPS = ((recording, "sound", "check"), (recording.tree, "extend", "hash"))  # of both engines
+
+
+def batch_shares(book: Any, given: list[Any], watch: Watch) -> None:
+    """What a bulk record is made of; parsing and encoding are done again beside it."""
+    parsed = timed(lambda: list(drafts(given)))
+    with watch:
+        whole = timed(lambda: book.record(given))
+    watch.seconds["parse"] = parsed
+    entries = [entry for _, entry in book.entries(book.position - len(given) + 1)]
+    watch.seconds["encode"] = timed(lambda: [encode_entry(entry) for entry in entries])
+    shares("bulk record", whole, watch.seconds, "order, keys, receipts")
 
 
 def pages(book: Any) -> Any:
@@ -164,23 +202,20 @@ def pages(book: Any) -> Any:
 def one_record(folder: Path, book: Any, clock: Clock) -> None:
     """One durable record against one durable commit of the same bytes, taken in turns."""
     made = connection(folder / "one.db")
-    ours, theirs = [], []
     state = book.store.read_at(book.position).state
-    for n in range(200):
-        at = (START + timedelta(days=3000, minutes=n)).isoformat()
-        data = {"outage": f"one{n}", "environment": "production", "effect": "no_access", "at": at}
-        event = {"specversion": "1.0", "source": "one", "id": str(n), "type": "outage_started",
-                 "subject": "contract:C1", "data": data}  # fmt: skip
-        ours.append(timed_once(lambda e=event: book.record([e])))
-        theirs.append(timed_once(lambda n=n: commit(made, n, state)))
+    found = in_turns(200, {
+        "ours": lambda number: spent_once(lambda: book.record([interruption(number)])),
+        "raw": lambda number: spent_once(lambda: commit(made, number, state)),
+    })  # fmt: skip
     made.close()
-    line("one durable record / one raw commit", statistics.median(theirs) / statistics.median(ours), ">= 0.7")
+    compare_medians("one durable record / one raw commit", found["raw"], found["ours"], ">= 0.7")
 
 
-def timed_once(action: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
+def interruption(number: int) -> dict[str, Any]:
+    at = (START + timedelta(days=3000, minutes=number)).isoformat()
+    data = {"outage": f"one{number}", "environment": "production", "effect": "no_access", "at": at}
+    envelope = {"specversion": "1.0", "source": "one", "id": str(number)}
+    return {**envelope, "type": "outage_started", "subject": "contract:C1", "data": data}
 
 
 def commit(made: sqlite3.Connection, n: int, state: bytes) -> None:
@@ -191,43 +226,78 @@ def commit(made: sqlite3.Connection, n: int, state: bytes) -> None:
     made.execute("COMMIT")
 
 
-def replay(book: Any, app: Any) -> None:
-    """Scan, decode and fold one subject against scan and decode alone, and the library's notification log."""
-    from ledger.events import OutageEnded, OutageStarted
+def fold(entries: Any) -> dict[str, int]:
+    """One subject: the seconds of outage of every stream."""
+    open_at: dict[tuple[str, str], datetime] = {}
+    seconds: dict[str, int] = {}
+    for _, entry in entries:
+        event = entry.event
+        if type(event) is OutageStarted:
+            open_at[entry.stream, event.outage] = event.at
+        elif type(event) is OutageEnded:
+            began = open_at.pop((entry.stream, event.outage))
+            seconds[entry.stream] = seconds.get(entry.stream, 0) + (event.at - began).seconds
+    return seconds
 
-    def scan() -> None:
-        start = 1
-        while page := book.store.read(start, 1000):
-            decode_entries([row.state for row in page])
-            start = page[-1].position + 1
 
-    def fold() -> dict[str, int]:
-        gc.disable()
-        open_at: dict[tuple[str, str], datetime] = {}
-        seconds: dict[str, int] = {}
-        for _, entry in book.entries():
-            event = entry.event
-            if type(event) is OutageStarted:
-                open_at[entry.stream, event.outage] = event.at
-            elif type(event) is OutageEnded:
-                began = open_at.pop((entry.stream, event.outage))
-                seconds[entry.stream] = seconds.get(entry.stream, 0) + (event.at - began).seconds
-        gc.enable()
-        return seconds
+def exhaust(entries: Any) -> None:
+    for _ in entries:
+        pass
 
+
+def replay(folder: Path, book: Any, rounds: int) -> None:
+    """Scan, decode and fold one subject: all entries, then its own alone, which SQL picks; and the library's log."""
+    app = application(PERSISTENCE_MODULE="eventsourcing.sqlite", SQLITE_DBNAME=str(folder / "log.db"))
+    save_hundreds(app, events(10_000, 10))
     upto = app.recorder.max_notification_id()
+    topics = ("outage_started", "outage_ended")
+    found = in_turns(rounds, {
+        "scan": lambda _: spent(lambda: scan(book)),
+        "decode": lambda _: spent(lambda: exhaust(book.entries())),
+        "fold": lambda _: spent(lambda: fold(book.entries())),
+        "decode own": lambda _: spent(lambda: exhaust(book.entries(topics=topics))),
+        "fold own": lambda _: spent(lambda: fold(book.entries(topics=topics))),
+        "log": lambda _: spent(lambda: read_log(app, SECTION)),
+        "long log": lambda _: spent(lambda: read_log(app, 1000)),
+    })  # fmt: skip
+    app.close()
+    scale = book.position / upto
+    compare("replay of all: scan and decode / scan, decode and fold", found["decode"], found["fold"], ">= 0.8")
+    compare("replay of a subject's own entries: as above", found["decode own"], found["fold own"], ">= 0.8")
+    compare("replay of all / the library's notification log", found["log"], found["fold"], ">= 10", scale,
+            f"sections of {SECTION}, as it comes")  # fmt: skip
+    compare("replay of all / the same, in sections of 1000", found["long log"], found["fold"], "-", scale)
+    compare("replay of a subject's own entries / of all", found["fold"], found["fold own"], "-")
+    replay_shares(found)
 
-    def library() -> None:
-        start = 1
-        while start <= upto:
-            for notification in app.notification_log.select(start=start, limit=10):
-                app.mapper.to_domain_event(notification)
-            start += 10
 
-    scanned, folded = timed(scan), timed(fold)
-    line("replay: scan and decode / scan, decode and fold", scanned / folded, ">= 0.8")
-    whole = timed(library) * book.position / upto
-    line("replay / the library's notification log", whole / folded, ">= 10")
+def replay_shares(found: dict[str, list[Spent]]) -> None:
+    scanned, decoded, folded = (min(s.processor_seconds for s in found[name]) for name in ("scan", "decode", "fold"))
+    shares("replay of all", folded, {"scan": scanned, "decode": decoded - scanned}, "fold")
+
+
+def scan(book: Any) -> None:
+    start = 1
+    while page := book.store.read_states(start, PAGE):
+        start = page[-1][0] + 1
+
+
+def help_start(rounds: int) -> None:
+    """What somebody waits for who asks the command for help, against Python alone, in turns."""
+    command = str(Path(sys.executable).with_name("service-ledger"))
+    found = in_turns(rounds, {
+        "bare": lambda _: child_spent([sys.executable, "-c", "pass"]),
+        "help": lambda _: child_spent([sys.executable, command, "--help"]),
+    })  # fmt: skip
+    ratios = sorted(h.wall_seconds / b.wall_seconds for h, b in zip(found["help"], found["bare"], strict=True))
+    processor = statistics.median(s.processor_seconds for s in found["help"])
+    processor /= statistics.median(s.processor_seconds for s in found["bare"])
+    line("service-ledger --help / bare Python start", statistics.median(ratios), "<= 3",
+         f"{ratios[0]:.2f} to {ratios[-1]:.2f}; {processor:.2f} by processor time")  # fmt: skip
+
+
+def wall(action: Callable[[], Any]) -> float:
+    return spent_once(action).wall_seconds
 
 
 def as_of(book: Any, contracts: int) -> None:
@@ -238,13 +308,13 @@ def as_of(book: Any, contracts: int) -> None:
         ask(book, "availability", contract=f"C{n % contracts}", month="2022-03", known_at=known)
 
     question(0)
-    warm = [timed_once(lambda n=n: question(n % 5)) for n in range(100)]
+    warm = [wall(lambda n=n: question(n % 5)) for n in range(100)]
     cold = []
     for n in range(30):
         book._kept.clear()
-        cold.append(timed_once(lambda n=n: question(n)))
+        cold.append(wall(lambda n=n: question(n)))
     rows = len(book.stream("contract:C1"))
-    decode = statistics.median([timed_once(lambda: decode_entries([r.state for r in book.store.read_stream("contract:C1")]))
+    decode = statistics.median([wall(lambda: decode_entries([r.state for r in book.store.read_stream("contract:C1")]))
                                 for _ in range(20)])  # fmt: skip
     line("as-of question, cold / reading and decoding its stream", statistics.median(cold) / decode, "small",
          f"stream of {rows} entries, p95 {sorted(cold)[-2] * 1e3:.1f} ms here")  # fmt: skip
