@@ -178,15 +178,11 @@ class Ledger:
         self, start: int = 1, stop: int | None = None, topics: Sequence[str] = ()
     ) -> Iterator[tuple[int, Entry]]:
         """Every entry from position `start` to `stop`, both included, page by page, in bounded memory."""
-        while True:
-            page = self.store.read_states(start, PAGE, stop, topics)
+        for page in self.store.pages(start, PAGE, stop, topics):
             for first in range(0, len(page), DECODED):
                 some = page[first : first + DECODED]
                 entries = decode_entries([state for _, state in some])
                 yield from zip([position for position, _ in some], entries, strict=True)
-            if len(page) < PAGE:
-                return
-            start = page[-1][0] + 1
 
     def stream(self, name: str) -> list[tuple[int, Entry]]:
         """Every entry of one stream, in order; what was read is kept for the next time it is asked for."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -22,7 +21,8 @@ from psycopg.rows import dict_row
 
 from ledger import postgres_schema as sql
 from ledger.errors import Refused
-from ledger.store import NewRow, Row
+from ledger.postgres_transaction import PostgresTransaction
+from ledger.store import Row
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder, Subscription
@@ -152,10 +152,20 @@ class PostgresStore:
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         return self._ask(sql.page_rows, start, limit, stop, topics)
 
-    def read_states(
+    def pages(
         self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
-    ) -> list[tuple[int, bytes]]:
-        return self._ask(sql.page_states, start, limit, stop, topics)
+    ) -> Iterator[list[tuple[int, bytes]]]:
+        page = self._ask(sql.page_states, start, limit, stop, topics)
+        if len(page) < limit:
+            yield from filter(None, [page])
+            return
+        connection = self._server.connect()  # its own, for as long as somebody reads on
+        try:
+            yield from sql.pages_from(connection, page, limit, stop, topics)
+        except psycopg.Error as error:
+            raise self._server.told(error) from error
+        finally:
+            connection.close()
 
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None
@@ -204,7 +214,7 @@ class PostgresStore:
         return self.recorder.subscribe(gt=gt, topics=topics)
 
     def write(self) -> PostgresTransaction:
-        return PostgresTransaction(self, self._server)
+        return PostgresTransaction(self._begin, self._end, self._server.told)
 
     def close(self) -> None:
         assert self._writing != threading.get_ident(), "this thread is writing still"
@@ -295,7 +305,7 @@ class PostgresStore:
         if diagnostic.severity_nonlocalized == "WARNING":
             self._warnings.append(diagnostic.message_primary or "")
 
-    def _end(self, *, commit: bool) -> None:
+    def _end(self, commit: bool) -> None:
         """Commits or rolls back, and gives up the locks. What could not be committed is rolled back, or not known.
 
         A standby that does not answer makes the server wait; a wait cut short it only warns of, so that a
@@ -325,79 +335,3 @@ class PostgresStore:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
-
-
-class PostgresTransaction:
-    """A `ledger.store.Transaction`, and the `with` that begins and ends it."""
-
-    __slots__ = ("_checked", "_connection", "_failure", "_position", "_server", "_store", "_tiles")
-
-    def __init__(self, store: PostgresStore, server: LedgerServer) -> None:
-        self._store = store
-        self._server = server
-        self._connection: Connection | None = None
-        self._failure: BaseException | None = None
-        self._position = 0
-        self._checked = False  # that the entries reach as far as the head says
-        self._tiles: list[tuple[int, int, bytes, bytes]] = []  # put, and not sent yet
-
-    def __enter__(self) -> Self:
-        self._connection, self._position = self._store._begin()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None and self._failure is None:
-            with suppress(Exception):  # it is kept, and raised below
-                self._send_tiles()
-        self._connection = None
-        self._store._end(commit=kind is None and self._failure is None)
-        if kind is None and self._failure is not None:
-            raise self._failure  # its caller swallowed it: what was inserted is incomplete
-
-    def last(self) -> Row | None:
-        row = self._ask(sql.last_row)
-        self._checked = True
-        return row
-
-    def tail(self, stream: str, after_version: int) -> list[Row]:
-        return self._ask(sql.stream_rows, stream, after_version)
-
-    def read(self, start: int, limit: int) -> list[Row]:
-        return self._ask(sql.page_rows, start, limit)
-
-    def begin_tree(self) -> bool:
-        return False  # every schema version has had a tree
-
-    def put_tile(self, level: int, number: int, root: bytes, hashes: bytes) -> None:
-        assert self._connection is not None, "the transaction is over"
-        self._tiles.append((level, number, root, hashes))
-
-    def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
-        self._send_tiles()
-        return self._ask(sql.tile_roots, level, first, count)
-
-    def insert(self, rows: Sequence[NewRow]) -> int:
-        assert rows, "nothing to insert"
-        if not self._checked:
-            self.last()
-        first = self._ask(sql.append, rows, self._position)
-        self._position = first + len(rows) - 1
-        return first
-
-    def _send_tiles(self) -> None:
-        tiles, self._tiles = self._tiles, []
-        if tiles:
-            self._ask(sql.put_tiles, tiles)
-
-    def _ask(self, question: Callable[Concatenate[sql.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        assert self._connection is not None, "the transaction is over"
-        try:
-            return question(self._connection, *args, **kwargs)
-        except BaseException as error:
-            told = self._server.told(error) if isinstance(error, psycopg.Error) else error
-            self._failure = self._failure or told
-            if told is error:
-                raise
-            raise told from error

@@ -162,7 +162,7 @@ class _Batch:
         for portion in self._portions(drafts):
             receipts += self.take(portion)
             if not dry_run:
-                self._put()
+                self._put(more=len(receipts) < len(drafts))
         return receipts
 
     def _portions(self, drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
@@ -176,11 +176,11 @@ class _Batch:
             yield drafts[start:end]
             start = end
 
-    def _put(self) -> None:
+    def _put(self, *, more: bool) -> None:
         """What was taken goes into the store and the tree."""
         rows, self._rows = self._rows, []
         if rows:
-            first = self._transaction.insert(rows)
+            first = self._transaction.insert(rows, more=more)
             assert first == self._next - len(rows), (first, self._next, len(rows))
             tree.extend(self._transaction, first, [row.state for row in rows])
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -229,10 +229,14 @@ class SQLiteStore:
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         return self._ask(sql.page_rows, start, limit, stop, topics)
 
-    def read_states(
+    def pages(
         self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
-    ) -> list[tuple[int, bytes]]:
-        return self._ask(sql.page_states, start, limit, stop, topics)
+    ) -> Iterator[list[tuple[int, bytes]]]:
+        while page := self._ask(sql.page_states, start, limit, stop, topics):
+            yield page
+            if len(page) < limit:
+                return
+            start = page[-1][0] + 1
 
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None

@@ -60,7 +60,7 @@ class SQLiteTransaction:
     def read(self, start: int, limit: int) -> list[Row]:
         return self._ask(sql.page_rows, start, limit)
 
-    def insert(self, rows: Sequence[NewRow]) -> int:
+    def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
         assert rows, "nothing to insert"
         first = self._ask(sql.append, rows, self._position)
         self._position = first + len(rows) - 1

@@ -10,7 +10,7 @@ these promises, reading refuses with `damaged_ledger` rather than answer from wh
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -69,9 +69,10 @@ class Transaction(Protocol):
     def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
         """The roots over the full tiles of a level from number `first`, those of this transaction included."""
 
-    def insert(self, rows: Sequence[NewRow]) -> int:
+    def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
         """Appends one row or more and returns the position of the first; the others follow it at once.
 
+        With `more` others are to come, and an engine may say only after these what is wrong with any of them.
         Raises `eventsourcing.persistence.IntegrityError` when a version does not follow its stream's last
         (a writer that did not look at the tail), `Refused("damaged_ledger")` when positions would not follow
         the ledger's last, `Refused("store_failed")` when the disk or server fails. After any of them the
@@ -104,10 +105,10 @@ class Store(Protocol):
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         """At most `limit` entries by position, from `start` to `stop`, both included, of these topics (all)."""
 
-    def read_states(
+    def pages(
         self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
-    ) -> list[tuple[int, bytes]]:
-        """As `read`, but each entry's position and bytes alone: all that a replay looks at."""
+    ) -> Iterator[list[tuple[int, bytes]]]:
+        """What `read` gives, to the end: at most `limit` at a time, position and bytes alone, all a replay looks at."""
 
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None

@@ -277,9 +277,8 @@ def replay_shares(found: dict[str, list[Spent]]) -> None:
 
 
 def scan(book: Any) -> None:
-    start = 1
-    while page := book.store.read_states(start, PAGE):
-        start = page[-1][0] + 1
+    for _ in book.store.pages(1, PAGE):
+        pass
 
 
 def help_start(rounds: int) -> None:

@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from ledger import open_ledger
 from ledger.book import PAGE
 from ledger.cloudevents import drafts
-from ledger.postgres_schema import COPY, blocks, ddl
-from ledger.postgres_store import PostgresStore, PostgresTransaction
+from ledger.postgres_schema import append, ddl
+from ledger.postgres_store import PostgresStore
+from ledger.postgres_transaction import PostgresTransaction
 from tests.benchmarks.bench_core import (
     START,
     STEPS,
@@ -40,7 +41,7 @@ from tests.benchmarks.bench_core import (
     scan,
 )
 from tests.benchmarks.library import SECTION, application, read_log, save_hundreds
-from tests.benchmarks.ratios import Spent, Watch, compare, compare_medians, in_turns, spent, spent_once
+from tests.benchmarks.ratios import Spent, Watch, compare, compare_medians, in_turns, shares, spent, spent_once, timed
 from tests.postgres import fresh_schema, server_url
 
 ONE = "INSERT INTO stored_events VALUES (%s, %s, %s, %s, %s)"
@@ -78,9 +79,8 @@ def raw_table(url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def raw_copy(connection: psycopg.Connection[Any], rows: list[Any]) -> None:
-    with connection.transaction(), connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        for block in blocks(rows, 1):
-            copy.write(block)
+    with connection.transaction():
+        append(connection, rows, 0)
 
 
 def library(url: str, schema: str) -> Any:
@@ -161,6 +161,16 @@ def one_record(url: str, book: Any) -> None:
             "raw": lambda number: spent_once(lambda: commit(number)),
         })  # fmt: skip
     compare_medians("one durable record / one raw commit", found["raw"], found["ours"], ">= 0.7")
+    with Watch(*ROUND_TRIPS) as watch:
+        whole = timed(lambda: [book.record([interruption(number)]) for number in range(200, 400)])
+    shares("one durable record", whole, watch.seconds, "all that is not the server's")
+
+
+ROUND_TRIPS = (
+    (PostgresStore, "_begin", "lock"), (PostgresTransaction, "last", "last entry"),
+    (PostgresTransaction, "tail", "its stream's last"), (PostgresTransaction, "insert", "copy, index and trigger"),
+    (PostgresStore, "_end", "commit"),
+)  # fmt: skip
 
 
 def replay(url: str, book: Any, rounds: int) -> None:
