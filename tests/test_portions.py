@@ -1,0 +1,206 @@
+"""A long batch goes through the ledger a portion at a time, and a long reading a page at a time, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import IntegrityError
+
+from ledger import codec, open_ledger, tree
+from ledger.errors import Refused
+from ledger.recording import PORTION
+from ledger.sqlite_schema import AT_ONCE
+from ledger.store import NewRow, Store, open_store
+from tests.conftest import Clock
+from tests.postgres import fresh_schema, meddling, shared_url
+from tests.story import instant
+
+ENVELOPE = {"specversion": "1.0", "source": "probe", "subject": "contract:C1"}
+OPENING = {**ENVELOPE, "id": "opening", "type": "contract_started",
+           "data": {"contract": "C1", "plan": "open", "service_start": "2025-01-01T00:00:00+01:00"}}  # fmt: skip
+FIRST = 4  # the position of the opening; the ledger's own three stand before
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield str(tmp_path / "book.db")
+        return
+    with fresh_schema(shared_url()) as named:
+        yield named
+
+
+def opened(url: str) -> Any:
+    return open_ledger(url, clock=Clock("2026-01-01T00:00:00Z"))
+
+
+def outage(number: int, **other: Any) -> dict[str, Any]:
+    at = (instant("2025-01-01T00:00:00Z") + timedelta(minutes=number)).isoformat()
+    data = {"outage": f"O{number}", "environment": "production", "effect": "no_access", "at": at, **other}
+    return {**ENVELOPE, "id": f"o{number}", "type": "outage_started", "data": data}
+
+
+def outages(first: int, count: int) -> list[dict[str, Any]]:
+    return [outage(number) for number in range(first, first + count)]
+
+
+def correction(number: int, target: str, **other: Any) -> dict[str, Any]:
+    reason = {"target": target, "reason": "the log says so", "evidence": ["sha256:" + "0" * 64]}
+    return {**ENVELOPE, "id": f"c{number}", "type": "corrected",
+            "data": {**reason, "data": outage(number, **other)["data"]}}  # fmt: skip
+
+
+def salted(book: Any) -> list[bytes]:
+    return [state.replace(codec.decode_entry(state).salt.encode(), b"") for (state,) in stored(book)][FIRST - 1 :]
+
+
+def stored(book: Any) -> list[tuple[bytes]]:
+    return [(state,) for page in book.store.pages(1, 1000) for _, state in page]
+
+
+def test_a_batch_in_portions_stores_what_many_batches_would(url: str, tmp_path: Path) -> None:
+    told = [OPENING, *outages(0, 2 * PORTION + 70)]
+    with opened(url) as book, opened(str(tmp_path / "other.db")) as other:
+        receipts = book.record(told)
+        for start in range(0, len(told), 300):
+            other.record(told[start : start + 300])
+        assert [r.position for r in receipts] == list(range(FIRST, FIRST + len(told)))
+        assert salted(book) == salted(other)
+        size = book.position
+        assert tree.root_at(book.store, size) == tree.recomputed_root(book.store, size)
+
+
+def test_a_batch_refused_in_its_last_portion_leaves_nothing_and_names_the_line(url: str) -> None:
+    with opened(url) as book:
+        book.record([OPENING])
+        before = stored(book)
+        ended = {**ENVELOPE, "id": "e", "type": "outage_ended", "data": {"outage": "none", "at": "2025-06-01T00:00:00Z"}}
+        with pytest.raises(Refused, match="end_without_start") as refused:
+            book.record([*outages(0, 2 * PORTION), ended])
+        assert (refused.value.line, refused.value.event_id) == (2 * PORTION + 1, "e")
+        assert stored(book) == before
+        assert book.record(outages(0, 1))[0].position == FIRST + 1, "and its streams are known as they stand"
+
+
+def test_a_later_portion_corrects_and_repeats_what_an_earlier_one_put(url: str) -> None:
+    with opened(url) as book:
+        told = [OPENING, *outages(0, PORTION), correction(7, "o7", effect="no_login"), outage(9)]
+        *_, corrected, repeated = book.record(told)
+        assert (corrected.position, corrected.outcome) == (FIRST + PORTION + 1, "recorded")
+        assert (repeated.position, repeated.outcome) == (FIRST + 10, "already_recorded")
+        with pytest.raises(Refused, match="conflict"):
+            book.record([*outages(PORTION, PORTION), outage(PORTION, effect="no_login")])
+        assert book.position == corrected.position
+
+
+def test_a_trial_of_a_long_batch_writes_nothing(url: str) -> None:
+    with opened(url) as book:
+        book.record([OPENING])
+        receipts = book.record(outages(0, PORTION + 50), dry_run=True)
+        assert receipts[-1].position == FIRST + PORTION + 50
+        assert book.position == FIRST
+        assert [r.outcome for r in book.record(outages(0, 2))] == ["recorded", "recorded"]
+
+
+def rows(first: int, count: int) -> list[NewRow]:
+    return [NewRow("s", version, "t", b"%d" % version) for version in range(first, first + count)]
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    found = open_store(url, create=True)
+    yield found
+    found.close()
+
+
+def test_rows_go_in_whatever_their_number(store: Store) -> None:
+    first = 1
+    for count in (1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE):
+        with store.write() as transaction:
+            assert transaction.insert(rows(first, count), more=count == AT_ONCE) == first
+        first += count
+    assert [(row.position, row.version, row.state) for row in store.read(1, first)] == [
+        (n, n, b"%d" % n) for n in range(1, first)
+    ]
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+def test_a_row_that_does_not_follow_is_told_after_those_still_to_come_at_the_latest(
+    store: Store, swallowed: bool
+) -> None:
+    gap = rows(2 * AT_ONCE + 1, 1)
+
+    def write() -> None:
+        with store.write() as transaction:
+            try:
+                transaction.insert([*rows(1, AT_ONCE), *gap], more=True)
+                transaction.insert(rows(AT_ONCE + 1, 1))
+            except IntegrityError:
+                if not swallowed:
+                    raise
+
+    with pytest.raises(IntegrityError):
+        write()
+    assert store.last() is None
+
+
+def test_a_question_between_rows_is_answered_with_those_before_it(store: Store) -> None:
+    with store.write() as transaction:
+        transaction.insert(rows(1, 3), more=True)
+        assert [row.position for row in transaction.read(1, 10)] == [1, 2, 3]
+        transaction.insert(rows(4, 2), more=True)
+    assert [row.version for row in store.read(1, 10)] == [1, 2, 3, 4, 5]
+
+
+def test_a_failure_while_rows_are_still_to_come_rolls_all_back(store: Store) -> None:
+    def fail() -> None:
+        with store.write() as transaction:
+            transaction.insert(rows(1, 3), more=True)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert store.last() is None
+    with store.write() as transaction:
+        assert transaction.insert(rows(1, 1)) == 1
+
+
+def test_pages_hold_all_there_is_once_and_in_order(store: Store) -> None:
+    with store.write() as transaction:
+        transaction.insert([*rows(1, 9), NewRow("o", 1, "other", b"o")])
+    for limit in (1, 2, 3, 5, 9, 10, 11):
+        pages = list(store.pages(1, limit))
+        assert [position for page in pages for position, _ in page] == list(range(1, 11))
+        assert {len(page) for page in pages[:-1]} <= {limit}
+    assert list(store.pages(3, 2, stop=6)) == [[(3, b"3"), (4, b"4")], [(5, b"5"), (6, b"6")]]
+    assert list(store.pages(1, 4, topics=["other"])) == [[(10, b"o")]]
+    assert list(store.pages(11, 4)) == []
+
+
+def test_a_reading_left_halfway_disturbs_nobody(store: Store) -> None:
+    with store.write() as transaction:
+        transaction.insert(rows(1, 9))
+    reading = store.pages(1, 2)
+    assert next(reading) == [(1, b"1"), (2, b"2")]
+    with store.write() as transaction:
+        assert transaction.insert(rows(10, 1)) == 10
+    assert next(reading)[0] == (3, b"3")
+    reading.close()  # type: ignore[attr-defined]  # a generator, on both engines
+    assert len(store.read(1, 20)) == 10
+
+
+def test_pages_refuse_a_ledger_with_a_hole() -> None:
+    with fresh_schema(shared_url()) as named:
+        store = open_store(named, create=True)
+        with store.write() as transaction:
+            transaction.insert(rows(1, 9))
+        with meddling(shared_url(), store._server.schema) as raw:  # type: ignore[attr-defined]
+            raw.execute("SET session_replication_role = replica; ALTER TABLE stored_events DISABLE TRIGGER ALL")
+            raw.execute("DELETE FROM stored_events WHERE position = 5")
+        with pytest.raises(Refused, match="damaged_ledger"):
+            list(store.pages(1, 2))
+        store.close()
