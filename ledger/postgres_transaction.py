@@ -12,8 +12,6 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-import psycopg
-
 from ledger import postgres_schema as sql
 from ledger.store import NewRow, Row
 
@@ -130,7 +128,7 @@ class PostgresTransaction:
         try:
             return question(self._connection, *args, **kwargs)
         except BaseException as error:
-            told = self._told(error) if isinstance(error, psycopg.Error) else error
+            told = self._told(error) if hasattr(error, "sqlstate") else error
             self._failure = self._failure or told
             if told is error:
                 raise
