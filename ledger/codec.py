@@ -189,10 +189,11 @@ def event_of(kind: str, payload: dict[str, Any]) -> Event:
 
 def salts() -> Iterator[str]:
     """Salts for new entries, 128 random bits each as 32 hex digits: no hash of an entry can be guessed at."""
+    count = 4  # asked of the system at once: few for one record, many for a long batch
     while True:
-        block = os.urandom(16 * 256).hex()
-        for start in range(0, len(block), 32):
-            yield block[start : start + 32]
+        block = os.urandom(16 * count).hex()
+        yield from [block[start : start + 32] for start in range(0, len(block), 32)]
+        count = min(4 * count, 256)
 
 
 # --- what msgspec says, in the ledger's words ---
