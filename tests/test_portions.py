@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from eventsourcing.persistence import IntegrityError
 
 from ledger import codec, open_ledger, tree
+from ledger.belonging import LEDGER_STREAM
 from ledger.errors import Refused
+from ledger.knowledge import Knowledge
 from ledger.recording import PORTION
 from ledger.sqlite_schema import AT_ONCE
 from ledger.store import NewRow, Store, open_store
@@ -167,6 +170,13 @@ def test_a_failure_while_rows_are_still_to_come_rolls_all_back(store: Store) -> 
     assert store.last() is None
     with store.write() as transaction:
         assert transaction.insert(rows(1, 1)) == 1
+
+
+def test_what_a_batch_put_itself_is_not_taken_for_what_stood_before_it(store: Store) -> None:
+    with store.write() as transaction:
+        transaction.insert([NewRow(LEDGER_STREAM, version, "t", b"") for version in (1, 2, 3)])
+        known = Knowledge(store, transaction, OrderedDict(), first_position=3)
+        assert [row.position for row in known._stored()] == [1, 2]
 
 
 def test_pages_hold_all_there_is_once_and_in_order(store: Store) -> None:
