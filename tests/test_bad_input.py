@@ -112,15 +112,10 @@ def verified(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list
     return status, (told.out + told.err).splitlines()
 
 
-def grown_by(count_bytes: int) -> int:
-    """The address space of this process, and so much more."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + count_bytes
-
-
 @pytest.fixture
 def little_memory() -> Iterator[None]:
     """This process may grow by no more than the limit while the test runs."""
-    with memory_within(grown_by(MEMORY_BYTES)):
+    with memory_within(MEMORY_BYTES):
         yield
 
 
@@ -190,19 +185,19 @@ def test_a_bundle_that_wants_more_memory_than_allowed_fails_and_says_so(tmp_path
     states = [ENTRY % (n, event) for n in range(1, 121)]
     path = tmp_path / "given"
     path.write_bytes(treed(states, streams={"ledger": len(states)}))
-    with memory_within(grown_by(48 << 20)):
+    with memory_within(48 << 20):
         found = {check.check: str(check) for check in verify(str(path)).checks}
     assert found["entries"] == "FAILED       entries: over_limit: it takes more memory than the verifier allows"
     assert found["answers"] == "not checked  answers: it rests on: entries"
 
 
 def test_what_wants_more_memory_outside_a_check_is_refused() -> None:
-    with pytest.raises(Refused, match="over_limit"), memory_within(grown_by(64 << 20)):
+    with pytest.raises(Refused, match="over_limit"), memory_within(64 << 20):
         bytearray(1 << 30)
 
 
 def test_the_limit_on_memory_is_given_back() -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
     with memory_within(8 << 30):
-        assert resource.getrlimit(resource.RLIMIT_AS)[0] == 8 << 30
+        assert resource.getrlimit(resource.RLIMIT_AS)[0] > 8 << 30  # beside what the process has already
     assert resource.getrlimit(resource.RLIMIT_AS) == before

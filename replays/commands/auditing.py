@@ -150,7 +150,7 @@ def verify(
     )
     if trust.held is not None:
         read_head(trust.held)
-    with memory_within(max_memory), progress(silent=as_json) as tell:
+    with progress(silent=as_json) as tell, memory_within(max_memory):  # drawing starts a thread, which needs its own
         found = verified(what, trust, MAX_BUNDLE_BYTES if max_bytes is None else max_bytes, tell)
     if as_json:
         import json

@@ -5,18 +5,19 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from ledger.errors import Refused
 
 
 @contextmanager
 def memory_within(limit_bytes: int) -> Iterator[None]:
-    """This process's address space held to a limit while the work is done; a lower one that stands is kept.
+    """The memory this process may take beside what it has while the work is done; a lower limit that stands is kept.
 
     Raises `Refused("over_limit")` where the work wanted more.
     """
     soft, hard = before = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = min(limit for limit in (limit_bytes, soft, hard) if limit != resource.RLIM_INFINITY)
+    wanted = min(limit for limit in (_taken() + limit_bytes, soft, hard) if limit != resource.RLIM_INFINITY)
     with suppress(ValueError, OSError):  # a system that cannot hold to it
         resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
     try:
@@ -26,3 +27,11 @@ def memory_within(limit_bytes: int) -> Iterator[None]:
     finally:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _taken() -> int:
+    """The bytes of address space of this process; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError):
+        return 0
