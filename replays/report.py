@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import islice
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -22,6 +23,10 @@ from replays.report_texts import LANGUAGES, STYLE
 from replays.shown import Period
 from replays.words import moments, tables
 from replays.words.language import NOTHING, Language, languages
+
+MOST_ROWS = 400  # of a table
+MOST_ENTRIES = 2_000
+MOST_POSITIONS = 60  # in a cell
 
 
 class About(Struct, frozen=True, kw_only=True):
@@ -144,10 +149,11 @@ def _workings(lang: Language, workings: dict[str, Any]) -> Iterable[str]:
     for name in ("formula", "breach_if"):
         if workings.get(name):
             yield f"<p>{t[name]}{lang.colon}<code>{escape(lang.value(name, workings[name]))}</code></p>"
-    stops = workings.get("stops") or []
-    if not stops:
+    all_stops = workings.get("stops") or []
+    if not all_stops:
         yield f"<p>{t['no_stop']}</p>"
         return
+    stops = all_stops[:MOST_ROWS]
     rows = [
         (
             *(lang.value(name, stop.get(name)) for name in _STOPS),
@@ -157,6 +163,7 @@ def _workings(lang: Language, workings: dict[str, Any]) -> Iterable[str]:
         for stop in stops
     ]
     yield _table([t[name] for name in _STOP_COLUMNS], rows)
+    yield from _left_out(lang, len(all_stops), MOST_ROWS)
 
 
 _STOPS = ("id", "kind", "from", "to", "in_prt_seconds", "excluded_seconds", "counted_seconds")
@@ -177,9 +184,10 @@ def _breaches(lang: Language, answers: Sequence[Answer]) -> Iterable[str]:
             _positions(row["because"]),
         )
         for answer in answers
-        for row in answer.result
+        for row in answer.result[:MOST_ROWS]
     ]
     yield _table([t[name] for name in _BREACH_COLUMNS], rows) if rows else f"<p>{t['no_breach']}</p>"
+    yield from _left_out(lang, max((len(answer.result) for answer in answers), default=0), MOST_ROWS)
 
 
 _ROW = ("what", "subject", "period", "amount", "limit", "first_knowable_at")
@@ -195,7 +203,7 @@ def _by_id(lang: Language, question: str, asked: dict[str, list[Answer]]) -> Ite
     yield f"<h2>{t[question]}</h2>"
     rows = []
     for answer in asked.get(question, []):
-        for identity, found in answer.result.items():
+        for identity, found in islice(answer.result.items(), MOST_ROWS):
             why = (answer.workings or {}).get(identity)
             why = why if isinstance(why, dict) else {}
             told = {k: v for k, v in found.items() if v is not None} if isinstance(found, dict) else found
@@ -203,6 +211,7 @@ def _by_id(lang: Language, question: str, asked: dict[str, list[Answer]]) -> Ite
             shown = lang.value("", told) if told else t["no_fault"]
             rows.append((identity, shown, lang.value("why", why.get("why")), _positions(positions)))
     yield _table([t[name] for name in ("id", "found", "reason", "because")], rows) if rows else f"<p>{t['nothing']}</p>"
+    yield from _left_out(lang, max((len(a.result) for a in asked.get(question, [])), default=0), MOST_ROWS)
 
 
 def _nights(lang: Language, asked: dict[str, list[Answer]]) -> Iterable[str]:
@@ -231,7 +240,8 @@ def _nights(lang: Language, asked: dict[str, list[Answer]]) -> Iterable[str]:
     ]  # fmt: skip
     if early:
         yield f"<h3>{t['backup_deletions']}</h3>"
-        yield _table([t[name] for name in ("id", "deleted_at", "owed_until", "short_by")], early)
+        yield _table([t[name] for name in ("id", "deleted_at", "owed_until", "short_by")], early[:MOST_ROWS])
+        yield from _left_out(lang, len(early), MOST_ROWS)
 
 
 def _support(lang: Language, answers: Sequence[Answer]) -> Iterable[str]:
@@ -270,10 +280,11 @@ def _entries(lang: Language, entries: Sequence[Relied]) -> Iterable[str]:
     rows = "\n".join(  # the one table that may be long: a row costs no more than it must
         f"<tr><td>{each.position}</td>{streams[each.stream]}<td>{escape(each.type)}</td>"
         f'<td>{moments.instant(lang.code, lang.zone, each.recorded_at)}</td><td class="long">{each.leaf_hash}</td></tr>'
-        for each in entries
+        for each in entries[:MOST_ENTRIES]
     )
     heads = [t[name] for name in ("position_short", "stream", "type", "recorded_at", "leaf_hash")]
     yield _table(heads, ()).replace("</table>", f"{rows}\n</table>")
+    yield from _left_out(lang, len(entries), MOST_ENTRIES)
     said = tables.facts()
     types = [
         (kind, re.sub(r"{\w+}", "…", said[kind][lang.code])) for kind in sorted({e.type for e in entries} & set(said))
@@ -289,8 +300,15 @@ def _how(lang: Language) -> Iterable[str]:
     yield f"<p>{t['how_2']}</p><p>{t['how_3']}</p>"
 
 
-def _positions(positions: Iterable[int]) -> str:
-    return ", ".join(map(str, positions))
+def _positions(positions: Sequence[int]) -> str:
+    told = ", ".join(map(str, positions[:MOST_POSITIONS]))
+    return told if len(positions) <= MOST_POSITIONS else f"{told}, … ({len(positions)})"
+
+
+def _left_out(lang: Language, count: int, most: int) -> Iterable[str]:
+    """How many rows a table is short of: nobody reads thousands, and the answers hold them all."""
+    if count > most:
+        yield f"<p>{LANGUAGES[lang.code]['cut'].format(count=count - most)}</p>"
 
 
 def _table(heads: Sequence[str] | None, rows: Sequence[Sequence[str]], heads_first: bool = False) -> str:

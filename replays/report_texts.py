@@ -102,6 +102,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("value", "Reading taken", "Lecture retenue"),
     ("why", "Why the default is what it is", "Pourquoi la valeur par défaut"),
     ("entries", "Entries relied on", "Écritures invoquées"),
+    ("cut", "{count} more rows are left out here; the files under answers/ and log/ hold them all.",
+     "{count} autres lignes ne sont pas reprises ici ; les fichiers sous answers/ et log/ les contiennent toutes."),
     ("entries_intro",
      "Each stands in log/entries.tsv under its position; its hash (RFC 6962, hexadecimal) stands in the tree.",
      "Chacune figure dans log/entries.tsv à sa position ; son empreinte (RFC 6962, hexadécimal) est dans l’arbre."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -10,6 +11,7 @@ import pytest
 
 from ledger import open_ledger
 from ledger.demo import DEMO
+from replays import report
 from replays.export import Wanted, export_bundle
 from replays.report_texts import LANGUAGES
 from tests.leftovers import mixed, same, texts
@@ -65,6 +67,20 @@ def test_the_same_export_has_the_same_report(made: Pages, tmp_path: Path) -> Non
 def test_a_moment_of_knowledge_within_a_second_is_given_whole(tmp_path: Path) -> None:
     pages = export(tmp_path / "b.zip", known_at=instant("2026-10-01T06:00:00.25Z"))
     assert "jeudi 1er octobre 2026 à 8 h 00 (UTC+2) [2026-10-01T06:00:00.250000Z]" in plain(pages["fr"])
+
+
+def test_a_table_too_long_to_read_says_how_many_rows_it_leaves_out(
+    tmp_path: Path, made: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = made["en"].count("<tr>")
+    for limit in ("MOST_ENTRIES", "MOST_ROWS", "MOST_POSITIONS"):
+        monkeypatch.setattr(report, limit, 2)
+    pages = export(tmp_path / "b.zip")
+    told = [int(found) for found in re.findall(r"(\d+) more rows are left out here", pages["en"])]
+    assert told
+    assert pages["en"].count("<tr>") == whole - sum(told)
+    assert re.findall(r"(\d+) autres lignes ne sont pas reprises", pages["fr"]) == [str(found) for found in told]
+    assert "1613, 1617, … (" in pages["en"]
 
 
 def test_every_word_of_the_report_is_used_on_its_page(made: Pages) -> None:
