@@ -220,3 +220,9 @@ def test_french_signs_are_never_parted_from_their_word() -> None:
     texts += [table["fr"] for table in tables.facts().values()] + [french for _, french in tables.notes()]
     parted = [text for text in texts if re.search(r" [;:?!%»]|« |[A-Za-z][;?!]|[a-zé]:|'", text)]
     assert parted == []
+
+
+def test_no_sentence_has_a_space_it_could_do_without() -> None:
+    """What has no space is held against the sentences of one word alone."""
+    for pattern, _ in tables.notes():
+        assert not re.search(r" [?*]|\([^()]* [^()]*\)[?*]|\|[^()]* ", pattern.pattern), pattern.pattern

@@ -128,7 +128,7 @@ class Language(Struct, frozen=True):
 
     def note(self, text: str) -> str | None:
         """A sentence of a rule; None for what no rule says."""
-        for pattern, french in tables.notes():
+        for pattern, french in tables.notes() if " " in text else tables.notes_of_one_word():
             found = pattern.fullmatch(text)
             if found:
                 named = set(pattern.groupindex.values())

@@ -44,6 +44,12 @@ def notes() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 @cache
+def notes_of_one_word() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Those of `notes` that an id, a hash or a name may be: a pattern that has a space asks for one."""
+    return tuple((pattern, french) for pattern, french in notes() if " " not in pattern.pattern)
+
+
+@cache
 def switches() -> dict[str, dict[str, str]]:
     """French for each switch: `about`, `why`, and each value's meaning."""
     return {name: _flat(table) for name, table in _read("switches").items()}
