@@ -325,4 +325,4 @@ TestLife = Life.TestCase
 def test_many_lives() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(Life, settings=settings(max_examples=400, stateful_step_count=60, deadline=None))
+    run_state_machine_as_test(Life, settings=settings(max_examples=150, stateful_step_count=60, deadline=None))
