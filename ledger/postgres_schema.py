@@ -306,6 +306,13 @@ def _contiguous(rows: list[tuple[int, bytes]], start: int, topics: Sequence[str]
     return rows
 
 
+def states_at(connection: Connection, positions: Sequence[int]) -> list[tuple[int, bytes]]:
+    """The bytes of the entries at these positions."""
+    query = "SELECT position, state FROM stored_events WHERE position = ANY(%s) ORDER BY position"
+    found: list[tuple[int, bytes]] = connection.execute(query, [list(positions)], binary=True).fetchall()
+    return found
+
+
 def stream_rows(
     connection: Connection,
     stream: str,

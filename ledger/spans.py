@@ -44,9 +44,10 @@ def span(start: Instant, end: Instant) -> Spans:
 
 def union(*parts: Iterable[Span]) -> Spans:
     """The seconds in any of the parts, each once."""
-    ordered = sorted(s for s in chain.from_iterable(parts) if s[0] < s[1])
+    ordered = [s for s in chain.from_iterable(parts) if s[0] < s[1]]
     if len(ordered) < 2:
         return tuple(ordered)
+    ordered.sort()
     joined: list[Span] = []
     start, end = ordered[0]
     for next_start, next_end in ordered[1:]:

@@ -197,6 +197,15 @@ def page_states(
     return rows
 
 
+def states_at(connection: Connection, positions: Sequence[int]) -> list[tuple[int, bytes]]:
+    """The bytes of the entries at these positions."""
+    query = (
+        "SELECT position, state FROM stored_events WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position"
+    )
+    found: list[tuple[int, bytes]] = connection.execute(query, [str(list(positions))]).fetchall()
+    return found
+
+
 def stream_rows(
     connection: Connection,
     stream: str,

@@ -247,6 +247,9 @@ class SQLiteStore:
         rows = self._ask(sql.page_rows, position, 1, position) if position > 0 else []
         return rows[0] if rows else None
 
+    def states_at(self, positions: Sequence[int]) -> list[tuple[int, bytes]]:
+        return self._ask(sql.states_at, positions)
+
     def openings(self) -> list[Row]:
         return self._ask(sql.opening_rows)
 

@@ -118,6 +118,9 @@ class Store(Protocol):
     def read_at(self, position: int) -> Row | None:
         """The entry at a position, or None where the ledger has not got to."""
 
+    def states_at(self, positions: Sequence[int]) -> list[tuple[int, bytes]]:
+        """The bytes of the entries at these positions, in the order of positions; where none is, none is given."""
+
     def openings(self) -> list[Row]:
         """Every entry of `OPENING_TOPICS`, by position, at a cost that follows their number alone."""
 

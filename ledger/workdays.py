@@ -149,12 +149,8 @@ class Calendar(msgspec.Struct, frozen=True, cache_hash=True):
             return NEVER
         if heeds_holidays(week):
             self._check_covered(self.local_date(start), self.local_date(end - 1))
-        holidays = _by_year(self.holidays)
-        opened: list[Span] = []
-        for piece_start, piece_end, offset in zones.pieces(self.zone, start, end):
-            for wall_start, wall_end in _wall_opening(week, holidays, piece_start + offset, piece_end + offset):
-                opened.append((wall_start - offset, wall_end - offset))
-        return self._with_exceptions(union(opened), start, end)
+        found = _often_opened if end - start <= OFTEN_ASKED else _opened
+        return self._with_exceptions(found(self.zone, self.holidays, week, start, end), start, end)
 
     def working_seconds(self, week: Week, start: Instant, end: Instant) -> int:
         """How many seconds of `[start, end)` are open (D-HO); 0 when `end <= start`."""
@@ -321,6 +317,7 @@ def easter_sunday(year: int) -> date:
 # --- the wall clock of a week, in seconds since its own 1970-01-01 00:00: no zone yet ---
 
 _MAX = 2**62  # greater than any instant
+OFTEN_ASKED = 62 * DAY
 
 
 def _wall_opening(week: Week, holidays: dict[int, frozenset[int]], start: int, end: int) -> Iterator[Span]:
@@ -346,6 +343,19 @@ def _by_weekday(week: Week, holiday: bool) -> tuple[Spans, ...]:
         union((seconds_of_day(h.start), seconds_of_day(h.end)) for h in held if weekday in h.days)
         for weekday in range(1, 8)
     )
+
+
+def _opened(zone: str, holidays: frozenset[date], week: Week, start: int, end: int) -> Spans:
+    """The instants the week opens in `[start, end)`."""
+    by_year = _by_year(holidays)
+    opened: list[Span] = []
+    for piece_start, piece_end, offset in zones.pieces(zone, start, end):
+        for wall_start, wall_end in _wall_opening(week, by_year, piece_start + offset, piece_end + offset):
+            opened.append((wall_start - offset, wall_end - offset))
+    return union(opened)
+
+
+_often_opened = lru_cache(maxsize=512)(_opened)  # a month is asked about again and again, for one contract and for all
 
 
 def heeds_holidays(week: Week) -> bool:

@@ -22,6 +22,7 @@ from ledger.events import (
     BlockingEnded,
     BlockingStarted,
     ContractResumed,
+    ContractScopeChanged,
     ContractStarted,
     ContractSuspended,
     ContractTerminated,
@@ -29,8 +30,11 @@ from ledger.events import (
     Event,
     ExclusionClaimed,
     MaintenanceEnded,
+    OptionCancelled,
+    OptionSubscribed,
     OutageEnded,
     OutageStarted,
+    ReadingAdopted,
     Retracted,
     ServiceAssigned,
     ServiceUnassigned,
@@ -47,6 +51,8 @@ KINDS = frozenset(
 CONTRACT = (
     ContractStarted, ContractSuspended, ContractResumed, ContractTerminated, ServiceAssigned, ServiceUnassigned,
 )  # fmt: skip
+FIGURED = KINDS.union(CONTRACT, (ContractScopeChanged, OptionSubscribed, OptionCancelled, ReadingAdopted))
+"""The kinds a month's figures rest on, and what they are judged by as far as the contract says it."""
 ThingKey = tuple[str, str, str]  # stream, noun, id
 ITSELF = ("contract", "")
 

@@ -184,8 +184,11 @@ def weighed(parts: Iterable[tuple[Spans, Fraction]], overlap: str) -> Fraction:
     """The seconds lost, each by its weight: `sum` adds the parts up, `union` takes the greatest weight (Amb-10)."""
     if overlap == "sum":
         return sum((weight * length(spans) for spans, weight in parts), NOTHING)
+    found = by_weight(parts)
+    if len(found) < 2:
+        return Fraction(length(found[0][0])) * found[0][1] if found else NOTHING
     lost, covered = NOTHING, NEVER
-    for spans, weight in sorted(by_weight(parts), key=itemgetter(1), reverse=True):
+    for spans, weight in sorted(found, key=itemgetter(1), reverse=True):
         all_of_it = union(covered, spans)
         lost += weight * (length(all_of_it) - length(covered))
         covered = all_of_it

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
 
@@ -217,7 +217,7 @@ class _Run:
             raise Failed("the entry that opened the ledger names another ledger or origin", 1)
         return f"{self.audit.count} entries have the hashes of their places; {self.head.size} in all"
 
-    def _keep(self, positions: list[int], found: list[Entry | None]) -> None:
+    def _keep(self, positions: Sequence[int], found: Sequence[Entry | None]) -> None:
         told: dict[str, list[tuple[int, Entry]]] = {}
         for position, entry in zip(positions, found, strict=True):
             if entry is None:

@@ -8,10 +8,10 @@ formats, or of types this software does not know, are read as today's but compar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 import msgspec
 
@@ -23,6 +23,8 @@ from replays.checks import Failed
 _encoder = msgspec.json.Encoder()
 _FIELDS = ("stream", "version", "recorded_at", "recorded_by", "source", "id", "attested_at", "salt", "event")
 CANONICAL, VERSIONS, CLOCK, COLUMNS = "canonical form", "versions", "recorded_at", "columns"
+
+Columns = tuple[Sequence[str], Sequence[int], Sequence[str]]  # streams, versions and topics of some entries
 
 
 class EntryAudit:
@@ -41,9 +43,9 @@ class EntryAudit:
         return told
 
     def page(
-        self, positions: Sequence[int], states: Sequence[bytes], columns: Sequence[tuple[str, int, str]] | None = None
-    ) -> list[Entry | None]:
-        """Checks a page; its entries, None for what is none. `columns` are stream, version and topic as indexed."""
+        self, positions: Sequence[int], states: Sequence[bytes], columns: Columns | None = None
+    ) -> Sequence[Entry | None]:
+        """Checks a page; its entries, None for what is none. `columns` are streams, versions and topics as indexed."""
         text = b"\n".join(states) + b"\n"
         entries: Sequence[Entry | None] | None
         try:
@@ -60,7 +62,7 @@ class EntryAudit:
             self._compare(positions, entries, columns, topics)
         self._order(positions, entries)
         self.count += len(states)
-        return list(entries)
+        return entries
 
     def problem(self, check: str, message: str, position: int) -> None:
         self._problems.setdefault(check, (message, position))
@@ -79,46 +81,49 @@ class EntryAudit:
             return None
 
     def _compare(
-        self,
-        positions: Sequence[int],
-        entries: Sequence[Entry | None],
-        columns: Sequence[tuple[str, int, str]],
-        topics: list[str] | None,
+        self, positions: Sequence[int], entries: Sequence[Entry | None], columns: Columns, topics: list[str] | None
     ) -> None:
         if topics is None and None not in entries:
-            said: list[Any] = [(e.stream, e.version, TOPICS[type(e.event)]) for e in entries]  # type: ignore[union-attr, index]
-            if said == columns:
+            found = cast(Sequence[Entry], entries)
+            topics = [TOPICS[type(e.event)] for e in found]  # type: ignore[index]  # nothing in them is unread
+            if _same([e.stream for e in found], [e.version for e in found], topics, columns):
                 return
-        for n, (position, entry, column) in enumerate(zip(positions, entries, columns, strict=True)):
+        for n, (position, entry, *column) in enumerate(zip(positions, entries, *columns, strict=True)):
             topic = topics[n] if topics is not None else _topic(entry, b"")
-            if entry is None or (entry.stream, entry.version, topic) != column:
+            if entry is None or [entry.stream, entry.version, topic] != column:
                 told = "an unreadable entry" if entry is None else f"{entry.stream} {entry.version} {topic}"
                 self.problem(COLUMNS, f"the index says {' '.join(map(str, column))}, the bytes {told}", position)
                 return
 
-    def _order(self, positions: Iterable[int], entries: Sequence[Entry | None]) -> None:
+    def _order(self, positions: Sequence[int], entries: Sequence[Entry | None]) -> None:
         versions = self.versions
         for position, entry in zip(positions, entries, strict=True):
             if entry is None:
                 continue
-            stream = entry.stream
-            expected = versions.get(stream, 0) + 1
-            if entry.version != expected:
-                self.problem(VERSIONS, f"{stream} goes on with version {entry.version}, not {expected}", position)
-            versions[stream] = entry.version
+            stream, version = entry.stream, entry.version
+            if version != versions.get(stream, 0) + 1:
+                expected = versions.get(stream, 0) + 1
+                self.problem(VERSIONS, f"{stream} goes on with version {version}, not {expected}", position)
+            versions[stream] = version
         self._clock(positions, entries)
 
-    def _clock(self, positions: Iterable[int], entries: Sequence[Entry | None]) -> None:
-        moments = [(entry.recorded_at, p) for p, entry in zip(positions, entries, strict=True) if entry is not None]
+    def _clock(self, positions: Sequence[int], entries: Sequence[Entry | None]) -> None:
+        moments = [entry.recorded_at for entry in entries if entry is not None]
         if not moments:
             return
-        if self._last is not None:
-            moments.insert(0, (self._last, 0))
-        for (before, _), (after, position) in pairwise(moments):
-            if after < before:
-                self.problem(CLOCK, f"recorded at {after.isoformat()}, before the entry before it", position)
-                break
-        self._last = moments[-1][0]
+        last = self._last or moments[0]
+        if moments[0] < last or moments != sorted(moments):
+            told = [(e.recorded_at, p) for p, e in zip(positions, entries, strict=True) if e is not None]
+            for (before, _), (after, position) in pairwise([(last, 0), *told]):
+                if after < before:
+                    self.problem(CLOCK, f"recorded at {after.isoformat()}, before the entry before it", position)
+                    break
+        self._last = moments[-1]
+
+
+def _same(streams: list[str], versions: list[int], topics: list[str], columns: Columns) -> bool:
+    """Whether the bytes say what the index says, a column at a time."""
+    return (streams, versions, topics) == tuple(map(list, columns))
 
 
 def _topic(entry: Entry | None, state: bytes) -> str:

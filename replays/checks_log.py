@@ -82,13 +82,12 @@ class _Ledger:
         start = 1
         while start <= self.size:
             rows = self.store.read(start, min(PAGE, self.size - start + 1))
-            positions = [row.position for row in rows]
-            if positions != list(range(start, start + len(rows))) or not rows:
+            positions, streams, versions, topics, states = zip(*rows, strict=True) if rows else ((),) * 5
+            if positions != tuple(range(start, start + len(rows))) or not rows:
                 raise Failed("an entry is missing", start)
-            states = [row.state for row in rows]
             with without_collector(len(rows)):
                 self.tile_audit.page(start, states)
-                found = self.audit.page(positions, states, [(row.stream, row.version, row.topic) for row in rows])
+                found = self.audit.page(positions, states, (streams, versions, topics))
                 self.verdicts.note(positions, found)
             if start == 1:
                 self.origin = _origin(found[0])
@@ -119,7 +118,7 @@ class _Ledger:
         return check_held(self.trust, head, lambda size: tree.recomputed_root(self.store, size))
 
     def statements(self) -> str:
-        return self.verdicts.statements(Stored(self.store, self.size))
+        return self.verdicts.statements(Stored(self.store, self.size, self.verdicts.figured))
 
     def replays(self) -> str:
         return self.verdicts.replays(Stored(self.store, self.size))

@@ -1,16 +1,18 @@
 """The verdicts a ledger itself holds, given again: statements issued, and the answers disputes were replayed with.
 
-Whose they are is noted as the entries go by; then contract after contract is read alone, and each verdict is asked
-again of what had been recorded before it, at its own knowledge, position and reading. Memory is bounded by one
-contract and the services it runs on.
+Whose they are is noted as the entries go by, and where those entries are that a month's figures rest on; then contract
+after contract is read alone, for figures no more of it than that, and each verdict is asked again of what had been
+recorded before it, at its own knowledge, position and reading. Memory is bounded by one contract and the services it
+runs on, and eight bytes for each entry figures may rest on.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -20,7 +22,7 @@ from typing import Any, Protocol, cast
 from ledger.belonging import LEDGER_STREAM
 from ledger.book import Ledger, services_named
 from ledger.codec import Entry, decode_entries, decode_entry
-from ledger.corrections import corrections_of, replacement
+from ledger.corrections import ACTS, corrections_of, replacement
 from ledger.errors import Refused
 from ledger.events import AvailabilityStatementIssued, DisputeReplayed, Event
 from ledger.history import History
@@ -30,6 +32,7 @@ from ledger.store import Store
 from ledger.streams import without_collector
 from ledger.tree import root_at, root_text
 from projections.asking import ask
+from projections.bearing import FIGURED
 from replays.checks import Failed, NotChecked
 from replays.disputes import dispute
 from replays.statements import replay
@@ -42,7 +45,10 @@ KINDS: tuple[type[Event], ...] = (AvailabilityStatementIssued, DisputeReplayed)
 NEWER = ("unknown_switch", "unknown_value", "unknown_question", "bad_parameter")  # said by a release that knows more
 READING = re.compile(r"reading: (\w+=\w+(?:, \w+=\w+)*)")  # how a recorded replay notes its switches
 
+NOTED = FIGURED | {*KINDS, *ACTS}
+
 Streams = Mapping[str, KeptEntries]
+Moment = tuple[datetime, int, str, int]  # known at, position, how knowledge is counted, entries of the frame
 Said = tuple[int, Any]  # the position of an entry, and the verdict it tells
 
 
@@ -64,12 +70,27 @@ class Verdicts:
 
     def __init__(self) -> None:
         self._streams: dict[type[Event], dict[str, int]] = {kind: {} for kind in KINDS}  # with their first position
+        self._figured: dict[str, array[int]] = {}  # the positions of what figures rest on
+        self._amended: set[str] = set()  # an act may name an entry of any kind
 
     def note(self, positions: Iterable[int], entries: Iterable[Entry | None]) -> None:
-        kinds = frozenset(KINDS)
         for position, entry in zip(positions, entries, strict=True):
-            if entry is not None and type(entry.event) in kinds:
-                self._streams[type(entry.event)].setdefault(entry.stream, position)  # type: ignore[index]
+            if entry is None or type(entry.event) not in NOTED:
+                continue
+            kind, stream = type(entry.event), entry.stream
+            if kind in KINDS:
+                self._streams[kind].setdefault(stream, position)
+            elif kind in ACTS:
+                self._amended.add(stream)
+            found = self._figured.get(stream)
+            if found is None:
+                found = self._figured[stream] = array("Q")
+            found.append(position)
+
+    @property
+    def figured(self) -> Mapping[str, Sequence[int]]:
+        """Of streams where nothing is corrected or withdrawn, the positions of the entries that figures rest on."""
+        return {stream: found for stream, found in self._figured.items() if stream not in self._amended}
 
     def statements(self, evidence: Evidence) -> str:
         """The figures and the root of each statement, and of each correction of one."""
@@ -90,10 +111,11 @@ class Verdicts:
             if not stream.startswith("contract:"):
                 raise Failed(f"a verdict in {stream}, which is no contract", first)
             streams = evidence.streams(stream.partition(":")[2])
+            asked: dict[Moment, tuple[History, bool]] = {}
             for position, said in verdicts(streams[stream]):
                 count += 1
                 try:
-                    again(Then(stream, streams, position, evidence), position, said)
+                    again(Then(stream, streams, position, evidence, asked), position, said)
                 except Refused as no:
                     (unread if no.code in NEWER else wrong).append((position, no.message))
                 except NotChecked as why:
@@ -114,7 +136,9 @@ def _ended(count: int, wrong: list[tuple[int, str]], unread: list[tuple[int, str
 class Then:
     """A contract as it stood before a verdict was recorded, in a ledger's place: `history` and `root_at`."""
 
-    def __init__(self, stream: str, streams: Streams, before: int, evidence: Evidence) -> None:
+    def __init__(
+        self, stream: str, streams: Streams, before: int, evidence: Evidence, asked: dict[Moment, tuple[History, bool]]
+    ) -> None:
         self.contract = stream.partition(":")[2]
         self.before = before
         self.certain = True  # that the last position looked at is the ledger's own then
@@ -123,16 +147,26 @@ class Then:
         frame = streams[LEDGER_STREAM]
         earlier = frame[: bisect_left(frame, before, key=itemgetter(0))]
         self._streams: dict[str, Any] = {**streams, LEDGER_STREAM: earlier}
+        self._asked = asked  # the moment asked of last: statements issued together share it
 
     def history(self, contract: str, *, known_at: datetime, position: int, knowledge: str = "recorded") -> History:
         """As the ledger's own, of what it held then."""
         if not 0 < position < self.before:
             raise Refused("bad_position", f"it names position {position}, which was not there before it")
+        moment = known_at, position, knowledge, len(self._streams[LEDGER_STREAM])
+        if moment not in self._asked:
+            self._asked.clear()
+            self._asked[moment] = self._history(contract, known_at, position, knowledge)
+        history, self.certain = self._asked[moment]
+        return history
+
+    def _history(self, contract: str, known_at: datetime, position: int, knowledge: str) -> tuple[History, bool]:
+        certain = True
         if knowledge == "recorded":
-            position, self.certain = self._reached(position, known_at)
-        return History(
-            contract, self._streams, known_at=known_at, position=position, now=seconds(known_at), knowledge=knowledge
-        )
+            position, certain = self._reached(position, known_at)
+        now = seconds(known_at)
+        history = History(contract, self._streams, known_at=known_at, position=position, now=now, knowledge=knowledge)
+        return history, certain
 
     def as_ledger(self) -> Ledger:
         """Who asks wants of a ledger only what is here."""
@@ -202,11 +236,12 @@ class Bundled:
 
 
 class Stored:
-    """The entries of a store up to `size`, a contract at a time."""
+    """The entries of a store up to `size`, a contract at a time; of the streams in `only`, those at its positions."""
 
-    def __init__(self, store: Store, size: int) -> None:
+    def __init__(self, store: Store, size: int, only: Mapping[str, Sequence[int]] | None = None) -> None:
         self.store = store
         self.size = size
+        self._only = only or {}
         self._shared: OrderedDict[str, KeptEntries] = OrderedDict()  # what several contracts run on
         self.root_at = lru_cache(KEPT_ROOTS)(self._root_at)  # statements issued together state one root
 
@@ -223,13 +258,24 @@ class Stored:
         return found
 
     def _read(self, stream: str) -> KeptEntries:
-        found, after = KeptEntries(), 0
-        while rows := self.store.read_stream(stream, after_version=after, upto_position=self.size, limit=PAGE):
-            with without_collector(len(rows)):
-                entries = decode_entries([row.state for row in rows])
-                found.append_all(list(zip([row.position for row in rows], entries, strict=True)))
-            after = rows[-1].version
+        found = KeptEntries()
+        for positions, states in self._pages(stream):
+            with without_collector(len(states)):
+                found.append_all(list(zip(positions, decode_entries(states), strict=True)))
         return found
+
+    def _pages(self, stream: str) -> Iterator[tuple[list[int], list[bytes]]]:
+        only, after = self._only.get(stream), 0
+        if only is not None:
+            for start in range(0, len(only), PAGE):
+                found = self.store.states_at(only[start : start + PAGE])
+                if len(found) != len(only[start : start + PAGE]):
+                    raise Failed(f"entries of {stream} are gone that were there a moment ago")
+                yield [position for position, _ in found], [state for _, state in found]
+            return
+        while rows := self.store.read_stream(stream, after_version=after, upto_position=self.size, limit=PAGE):
+            yield [row.position for row in rows], [row.state for row in rows]
+            after = rows[-1].version
 
     def reached(self, position: int, known_at: datetime) -> tuple[int, bool]:
         low, high = 0, position

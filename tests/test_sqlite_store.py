@@ -95,6 +95,12 @@ def test_a_new_ledger_holds_nothing(store: SQLiteStore) -> None:
     assert store.stat()["entries"] == 0
 
 
+def test_entries_at_positions_come_in_order_and_those_that_are_not_there_do_not(store: SQLiteStore) -> None:
+    append(store, 1, 5, "a")
+    assert store.states_at([4, 2, 9, 0]) == [(row.position, row.state) for row in store.read(1, 9) if row.position in (2, 4)]
+    assert store.states_at([]) == []
+
+
 def test_positions_follow_each_other_across_transactions_and_streams(store: SQLiteStore) -> None:
     assert append(store, 1, 3, "a") == 1
     with store.write() as transaction:

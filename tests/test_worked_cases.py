@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from ledger import Refused
+from ledger.corrections import ACTS
+from ledger.events import OutageStarted
+from ledger.history import History
+from ledger.readings import SWITCHES
 from projections.asking import answer_from
+from projections.availability import figures
+from projections.bearing import FIGURED
+from projections.frame import Frames
 from projections.questions import question, read
 from tests.story import STARTED, history
 
@@ -34,6 +41,26 @@ def test_a_worked_case_gets_its_answers(case: dict[str, Any]) -> None:
         assert cut(found, expected) == expected, (asked, case["why"])
 
 
+@pytest.mark.parametrize("switched", [{}, *({s.name: value} for s in SWITCHES for value in s.values)], ids=str)
+def test_figures_rest_on_no_kind_that_verification_leaves_out(switched: dict[str, str], monkeypatch: Any) -> None:
+    """Statements are asked again of the entries of these kinds alone, where nothing is corrected."""
+    asked_for: set[Any] = set()
+    group = History._group
+
+    def noted(self: History, stream: str, kind: Any) -> Any:
+        asked_for.add(kind)
+        return group(self, stream, kind)
+
+    monkeypatch.setattr(History, "_group", noted)
+    for case in CASES:
+        for asked in case["questions"]:
+            if asked["question"] == "availability" and "refused" not in str(asked["expect"]):
+                known = told(case["events"], asked)
+                figures(known, Frames(known, {**asked.get("reading", {}), **switched}), asked["params"]["month"])
+    assert asked_for <= FIGURED | {*ACTS}, asked_for - FIGURED
+    assert OutageStarted in asked_for
+
+
 def test_the_cases_ask_of_all_that_is_promised_by_the_hour_and_every_one_says_why() -> None:
     assert {asked["question"] for case in CASES for asked in case["questions"]} >= CORE
     assert len({case["title"] for case in CASES}) == len(CASES)
@@ -43,15 +70,21 @@ def test_the_cases_ask_of_all_that_is_promised_by_the_hour_and_every_one_says_wh
 def answered(events: list[dict[str, Any]], asked: dict[str, Any]) -> Any:
     """The answer's result, or the code of its refusal."""
     switches = asked.get("reading", {})
-    lines = [line(event) for event in events]
-    if all(kind != "contract_started" for _, kind, *_ in lines):
-        lines.insert(0, (*STARTED, {"id": "e1"}))
-    known = history(*lines, known_at=asked.get("known_at"), knowledge=switches.get("knowledge", "recorded"))
+    known = told(events, asked)
     try:
         named = question(asked["question"])
         return answer_from(known, named, read(named, asked.get("params", {})), switches).result
     except Refused as refused:
         return {"refused": refused.code}
+
+
+def told(events: list[dict[str, Any]], asked: dict[str, Any]) -> History:
+    """What of the events is known to who asks."""
+    lines = [line(event) for event in events]
+    if all(kind != "contract_started" for _, kind, *_ in lines):
+        lines.insert(0, (*STARTED, {"id": "e1"}))
+    knowledge = asked.get("reading", {}).get("knowledge", "recorded")
+    return history(*lines, known_at=asked.get("known_at"), knowledge=knowledge)
 
 
 def line(event: dict[str, Any]) -> tuple[Any, ...]:
