@@ -32,7 +32,8 @@ _SECOND = timedelta(seconds=1)
 
 def wall_seconds(zone: str, at: Instant) -> int:
     """What the zone's wall clock shows at an instant."""
-    return at + _offset(zone, at)
+    year = _year_pieces(zone, year_of(at))
+    return at + next((offset for _, end, offset in year if at < end), year[-1][2])  # the last one goes on for ever
 
 
 def local_moment(zone: str, at: Instant) -> datetime:
