@@ -8,7 +8,7 @@ between local midnights; amounts are seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -37,12 +37,14 @@ def availability(history: History, frames: Frames, month: str) -> Finding:
     ("calendar_out_of_range") where the table of holidays does not reach the month.
     """
     tally = _tally(history, frames, month)
-    return Finding(result=_result(tally), workings=_workings(history, tally), because=_because(history, tally))
+    result = {name: figure(tally) for name, figure in RESULT.items()}
+    return Finding(result=result, workings=_workings(history, tally), because=_because(history, tally))
 
 
-def figures(history: History, frames: Frames, month: str) -> dict[str, Any]:
-    """The result of `availability` alone, without how it came about."""
-    return _result(_tally(history, frames, month))
+def figures(history: History, frames: Frames, month: str, names: Iterable[str]) -> dict[str, Any]:
+    """Of the result of `availability` those of these names, without how they came about, and nothing more computed."""
+    tally = _tally(history, frames, month)
+    return {name: RESULT[name](tally) for name in names}
 
 
 def _tally(history: History, frames: Frames, month: str) -> Tally:
@@ -54,23 +56,8 @@ def _tally(history: History, frames: Frames, month: str) -> Tally:
 # --- what is shown ---
 
 
-def _result(t: Tally) -> dict[str, Any]:
-    status = "not_applicable" if not t.prt else "provisional" if t.provisional else "final"
-    return {
-        "prt_minutes": t.prt // 60,
-        "gross_unavailable_seconds": _rounded(t.gross),
-        "excluded_seconds": _rounded(t.gross - t.ti),
-        "ti_seconds": _rounded(t.ti),
-        "td_percent": t.rate(t.ti),
-        "breach": t.breach(t.ti),
-        "status": status,
-        "total_outage_seconds": _rounded(t.total),
-        "out_of_prt_outage_seconds": _rounded(t.outside),
-        "remaining_budget_seconds": (t.allowed - t.ti).__floor__(),
-        "excluded_by_ground": {ground: _rounded(amount) for ground, amount in _by_ground(t).items()},
-        "contested_seconds": _rounded(t.ti_at_worst - t.ti),
-        "range": _range(t),
-    }
+def _status(t: Tally) -> str:
+    return "not_applicable" if not t.prt else "provisional" if t.provisional else "final"
 
 
 def _range(t: Tally) -> dict[str, Any] | None:
@@ -101,8 +88,25 @@ def _by_ground(t: Tally) -> dict[str, Fraction]:
     return found
 
 
+RESULT: dict[str, Callable[[Tally], Any]] = {
+    "prt_minutes": lambda t: t.prt // 60,
+    "gross_unavailable_seconds": lambda t: _rounded(t.gross),
+    "excluded_seconds": lambda t: _rounded(t.gross - t.ti),
+    "ti_seconds": lambda t: _rounded(t.ti),
+    "td_percent": lambda t: t.rate(t.ti),
+    "breach": lambda t: t.breach(t.ti),
+    "status": _status,
+    "total_outage_seconds": lambda t: _rounded(t.total),
+    "out_of_prt_outage_seconds": lambda t: _rounded(t.outside),
+    "remaining_budget_seconds": lambda t: (t.allowed - t.ti).__floor__(),
+    "excluded_by_ground": lambda t: {ground: _rounded(amount) for ground, amount in _by_ground(t).items()},
+    "contested_seconds": lambda t: _rounded(t.ti_at_worst - t.ti),
+    "range": _range,
+}
+
+
 def _rounded(amount: Fraction) -> int:
-    return (amount + Fraction(1, 2)).__floor__()
+    return amount.numerator if amount.denominator == 1 else (amount + Fraction(1, 2)).__floor__()
 
 
 def _exact(amount: Fraction) -> int | str:

@@ -169,6 +169,9 @@ def _emergencies(
 
 def _claimed(history: History, frame: Frame, stops: Sequence[Counted], within: Span) -> list[Exclusion]:
     """The exclusions the provider claimed: what its customer or an expert said last decides."""
+    claimed = history.of(ExclusionClaimed)
+    if not claimed:
+        return []
     said: dict[Key, list[Fact]] = {}
     for fact in history.of(ExclusionContested, ExclusionAccepted, ExclusionUpheld, ExclusionRejected):
         said.setdefault((fact.stream, fact.event.exclusion), []).append(fact)
@@ -177,7 +180,7 @@ def _claimed(history: History, frame: Frame, stops: Sequence[Counted], within: S
         if not each.stop.maintenance:
             outages.setdefault(each.stop.key[1], []).append(each)
     found = []
-    for fact in history.of(ExclusionClaimed):
+    for fact in claimed:
         start, end = at(fact, "from_"), at(fact, "to")
         spans = intersection(span(start, end), history.assigned(fact.stream))
         if start < within[1] and end > within[0] and spans:

@@ -94,8 +94,7 @@ class Frames:
         reading = reading.with_switches(self._switches)
         terms = _parsed(_Same(terms_fact.event))
         published = None if calendar_fact is None else calendar_fact.event
-        calendars = {} if published is None else {published.calendar: _calendar_data(_Same(published))}
-        calendar = calendar_for(terms, calendars, reading)
+        calendar = _calendar_for(_Same(terms_fact.event), _Same(published), reading.holidays)
         if self._looked_at is not None:
             reading = WatchedReading(reading, self._looked_at)
             if calendar_fact is not None and terms.calendar.named_list is None:
@@ -163,8 +162,14 @@ def _parsed(published: _Same) -> Terms:
 
 
 @lru_cache(maxsize=64)
-def _calendar_data(published: _Same) -> CalendarData:
+def _calendar_for(terms: _Same, published: _Same, holidays: str) -> Calendar:
+    """The one calendar of these terms and this table (of no event: none), which then keeps its hash."""
     event = published.event
+    tables = {} if event is None else {event.calendar: _calendar_data(event)}
+    return calendar_for(_parsed(terms), tables, DEFAULT.with_switches({"holidays": holidays}))
+
+
+def _calendar_data(event: Any) -> CalendarData:
     return CalendarData(
         id=event.calendar, version=event.version, zone=event.zone, first=event.first, last=event.last,
         lists=event.lists, source=event.origin,

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cached_property
 
 from msgspec import Struct
 
 from ledger.history import History
-from ledger.readings import Reading
 from ledger.spans import FIRST, FOREVER, NEVER, Span, Spans, difference, intersection, length, union
 from ledger.spans import seconds as instant_of
 from projections.exclusions import WINDOW, Exclusion, applied, exclusions, unsheltered, window
@@ -37,27 +37,72 @@ class Loss(Struct, frozen=True, kw_only=True):
         return self.by.stop.state == "claimed"
 
 
-class Tally(Struct, frozen=True, kw_only=True):
-    """The sums of one month, exact, in seconds."""
+class Tally(Struct, frozen=True, kw_only=True, dict=True):
+    """The sums of one month, exact, in seconds; each is worked out when it is asked for."""
 
     label: str
     span: Span
     frame: Frame
     provisional: bool
-    reference: Spans  # the whole reference period
-    prt: int  # how much of it the rate is taken of
+    within: Span  # what is looked at: the month, or as far as what began in it went on
+    whole: Spans  # the reference period of that
+    prt: int  # how much of the month's the rate is taken of
     stops: tuple[Counted, ...]  # every stop near, counted or not
     losses: tuple[Loss, ...]  # those of this month
     exclusions: tuple[Exclusion, ...]
     shelters: tuple[tuple[Exclusion, Spans], ...]  # those that stand, and how far
-    doubtful: Spans  # what only contested exclusions shelter
-    overlap: str  # how seconds lost twice count
-    gross: Fraction
-    ti: Fraction
-    ti_at_worst: Fraction  # contested exclusions fallen, open claims accepted
-    total: Fraction
-    outside: Fraction  # out of the reference period, no maintenance
-    closed: Fraction  # of that, what no exclusion explains
+
+    @cached_property
+    def overlap(self) -> str:
+        """How seconds lost twice count (Amb-10); where no two stops meet, it makes no difference."""
+        weighty = [loss.by.spans for loss in self.losses if loss.by.weight]
+        apart = len(weighty) < 2 or length(union(*weighty)) == sum(map(length, weighty))
+        return "union" if apart else self.frame.reading.overlap
+
+    @cached_property
+    def reference(self) -> Spans:
+        """The month's whole reference period."""
+        return intersection(self.whole, (self.span,))
+
+    @cached_property
+    def gross(self) -> Fraction:
+        """What was lost of the reference period, before any exclusion."""
+        return weighed(self._certain, self.overlap)
+
+    @cached_property
+    def ti(self) -> Fraction:
+        """TI: what was lost, less what the exclusions that stand give back."""
+        return weighed(without(self._certain, self._shelter), self.overlap)
+
+    @cached_property
+    def ti_at_worst(self) -> Fraction:
+        """The same with contested exclusions fallen and open claims accepted."""
+        if not any(each.contested for each in self._standing) and all(s.certain for s in self.stops if s.weight):
+            return self.ti
+        every = self._together((loss.spans, loss.by.weight) for loss in self.losses if loss.by.weight)
+        return weighed(without(every, self._least), self.overlap)
+
+    @cached_property
+    def doubtful(self) -> Spans:
+        """What only contested exclusions shelter."""
+        return difference(self._shelter, self._least)
+
+    @cached_property
+    def total(self) -> Fraction:
+        """What was lost, in and out of the reference period."""
+        whole = self._together((loss.by.spans, loss.by.weight) for loss in self.losses if loss.by.certain)
+        return weighed(_within(whole, self.within), self.overlap)
+
+    @cached_property
+    def outside(self) -> Fraction:
+        """What was lost out of the reference period, in no maintenance."""
+        return weighed(self._night, self.overlap)
+
+    @cached_property
+    def closed(self) -> Fraction:
+        """Of that, what no exclusion explains."""
+        explained = union(*(spans for each, spans in self.shelters if each.ground != WINDOW))
+        return weighed(without(self._night, explained), self.overlap)
 
     @property
     def allowed(self) -> Fraction:
@@ -69,6 +114,38 @@ class Tally(Struct, frozen=True, kw_only=True):
 
     def rate(self, ti: Fraction) -> str | None:
         return percent((self.prt - ti) / self.prt) if self.prt else None
+
+    # --- what the sums are made of ---
+
+    @cached_property
+    def _certain(self) -> Parts:
+        return self._together((loss.spans, loss.by.weight) for loss in self.losses if loss.by.certain)
+
+    @cached_property
+    def _standing(self) -> list[Exclusion]:
+        return [each for each in self.exclusions if each.stands]
+
+    @cached_property
+    def _shelter(self) -> Spans:
+        return union(*(spans for _, spans in self.shelters))
+
+    @cached_property
+    def _least(self) -> Spans:
+        """What exclusions that nobody contests give back, be every claim accepted."""
+        weighty = [each for each in self.stops if each.weight]
+        undisputed = [each for each in self._standing if not each.contested]
+        return union(*(spans for _, spans in applied(undisputed, weighty, self.frame.reading)))
+
+    @cached_property
+    def _night(self) -> Parts:
+        work = union(*(each.spans for each in self.stops if each.certain and each.stop.maintenance))
+        outages = ((lost.by.spans, lost.by.weight) for lost in self.losses
+                   if lost.by.certain and not lost.by.stop.maintenance)  # fmt: skip
+        return _within(without(self._together(outages), union(self.whole, work)), self.within)
+
+    def _together(self, parts: Iterable[tuple[Spans, Fraction]]) -> Parts:
+        """The parts as they are added up: each by itself, or those of one weight as one."""
+        return list(parts) if self.overlap == "sum" else by_weight(parts)
 
 
 def month_of(history: History, frames: Frames, label: str) -> tuple[Frame, str, Span]:
@@ -111,10 +188,10 @@ def _belongs(frame: Frame, span: Span, each: Counted) -> bool:
 
 
 def measure(history: History, frame: Frame, label: str, span: Span, stops: Sequence[Stop]) -> Tally:
+    """What a month adds up to, of these stops."""
     reading = frame.reading
     within, near = _reach(history, frame, span, stops)
     reference = rated = _reference(history, frame, within)
-    provisional = not over(span[1], history.now)
     if history.now < within[1] and reading.prt_basis == "elapsed":
         rated = intersection(reference, ((FIRST, history.now),))
     losses = tuple(
@@ -122,43 +199,12 @@ def measure(history: History, frame: Frame, label: str, span: Span, stops: Seque
     )
     claimed = exclusions(history, frame, near, within)
     standing = [each for each in claimed if each.stands]
-    undisputed = [each for each in standing if not each.contested]
-    counting = [each for each in near if each.certain]
-    shelters = applied(standing, counting, reading)
-    shelter = union(*(spans for _, spans in shelters))
-    least = union(*(s for _, s in applied(undisputed, [each for each in near if each.weight], reading)))
-    overlap = _overlap(losses, reading)
-    sure = [loss for loss in losses if loss.by.certain]
-    certain = _together([(loss.spans, loss.by.weight) for loss in sure], overlap)
-    every = _together([(loss.spans, loss.by.weight) for loss in losses if loss.by.weight], overlap)
-    whole = _together([(loss.by.spans, loss.by.weight) for loss in sure], overlap)
-    outages = _together([(loss.by.spans, loss.by.weight) for loss in sure if not loss.by.stop.maintenance], overlap)
-    work = union(*(each.spans for each in counting if each.stop.maintenance))
-    night = _within(without(outages, union(reference, work)), within)
-    explained = union(*(spans for each, spans in shelters if each.ground != WINDOW))
     return Tally(
-        label=label, span=span, frame=frame, provisional=provisional, reference=intersection(reference, (span,)),
-        prt=length(intersection(rated, (span,))), stops=tuple(near), losses=losses, exclusions=tuple(claimed),
-        shelters=tuple(shelters), doubtful=difference(shelter, least), overlap=overlap,
-        gross=weighed(certain, overlap),
-        ti=weighed(without(certain, shelter), overlap),
-        ti_at_worst=weighed(without(every, least), overlap),
-        total=weighed(_within(whole, within), overlap),
-        outside=weighed(night, overlap),
-        closed=weighed(without(night, explained), overlap),
+        label=label, span=span, frame=frame, provisional=not over(span[1], history.now), within=within,
+        whole=reference, prt=length(intersection(rated, (span,))), stops=tuple(near), losses=losses,
+        exclusions=tuple(claimed),
+        shelters=tuple(applied(standing, [each for each in near if each.certain], reading)),
     )  # fmt: skip
-
-
-def _overlap(losses: Sequence[Loss], reading: Reading) -> str:
-    """How seconds lost twice count (Amb-10); where no two stops meet, it makes no difference."""
-    weighty = [loss.by.spans for loss in losses if loss.by.weight]
-    apart = len(weighty) < 2 or length(union(*weighty)) == sum(map(length, weighty))
-    return "union" if apart else reading.overlap
-
-
-def _together(parts: Parts, overlap: str) -> Parts:
-    """The parts as they are added up: each by itself, or those of one weight as one."""
-    return parts if overlap == "sum" else by_weight(parts)
 
 
 def _lost(history: History, frame: Frame, each: Counted, rated: Spans, within: Span) -> Spans:

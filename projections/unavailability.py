@@ -156,14 +156,15 @@ def counted(history: History, frame: Frame, stops: Iterable[Stop], within: Span)
     Under `prt_month=clipped_to_service` nothing counts before supply, after the end, or in a suspension (Amb-12).
     """
     found = []
+    in_force = history.in_force
     for stop in stops:
         if stop.start >= within[1] or stop.end <= within[0]:
             continue
         spans = intersection(span(stop.start, stop.end), history.assigned(stop.key[0]))
-        supplied = intersection(spans, history.in_force)
+        supplied = intersection(spans, in_force)
         if supplied != spans and frame.reading.prt_month == "clipped_to_service":
             spans = supplied
-        if intersection(spans, (within,)):
+        if any(start < within[1] and end > within[0] for start, end in spans):
             weight, why_not = _weight(stop, frame)
             name = history.name(stop.facts[0], stop.key[1])
             found.append(Counted(name=name, stop=stop, spans=spans, weight=weight, why_not=why_not))
@@ -186,7 +187,7 @@ def weighed(parts: Iterable[tuple[Spans, Fraction]], overlap: str) -> Fraction:
         return sum((weight * length(spans) for spans, weight in parts), NOTHING)
     found = by_weight(parts)
     if len(found) < 2:
-        return Fraction(length(found[0][0])) * found[0][1] if found else NOTHING
+        return length(found[0][0]) * found[0][1] if found else NOTHING
     lost, covered = NOTHING, NEVER
     for spans, weight in sorted(found, key=itemgetter(1), reverse=True):
         all_of_it = union(covered, spans)

@@ -26,7 +26,7 @@ from replays.checks_heads import Trust, check_held, check_policy, check_witnesse
 from replays.checks_statements import REPLAYS, STATEMENTS, Stored, Verdicts
 from replays.checks_tiles import TileAudit, check_tiles, node_at
 
-PAGE = 8 * WIDTH
+PAGE = 2 * WIDTH  # what is decoded of more would not stay in the processor's cache until it is written again
 PAGE_BYTES = 16 << 20
 READABLE = ("entries", COLUMNS, CANONICAL, VERSIONS, CLOCK, "tiles", "root")  # what a verdict is asked again of
 NO_ANSWERS = "answers are computed when they are asked for; a bundle holds those that were given"

@@ -126,7 +126,7 @@ def replay(book: Ledger, contract: str, said: AvailabilityStatementIssued, posit
     values = read(question("availability"), {"month": said.month})
     known_at = instant_of("known_at", said.known_at)
     history, frames = framed(book, values, said.reading, contract=contract, known_at=known_at, position=position)
-    found = figures(history, frames, said.month)
+    found = figures(history, frames, said.month, FIGURES)
     wrong = [name for name, value in said.figures.items() if name not in FIGURES or found[name] != value]
     if wrong or not said.figures:
         named = ", ".join(f"{n} {found[n] if n in FIGURES else None!r}, not {said.figures[n]!r}" for n in wrong)

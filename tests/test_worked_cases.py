@@ -19,7 +19,7 @@ from ledger.events import OutageStarted
 from ledger.history import History
 from ledger.readings import SWITCHES
 from projections.asking import answer_from
-from projections.availability import figures
+from projections.availability import RESULT, figures
 from projections.bearing import FIGURED
 from projections.frame import Frames
 from projections.questions import question, read
@@ -56,7 +56,7 @@ def test_figures_rest_on_no_kind_that_verification_leaves_out(switched: dict[str
         for asked in case["questions"]:
             if asked["question"] == "availability" and "refused" not in str(asked["expect"]):
                 known = told(case["events"], asked)
-                figures(known, Frames(known, {**asked.get("reading", {}), **switched}), asked["params"]["month"])
+                figures(known, Frames(known, {**asked.get("reading", {}), **switched}), asked["params"]["month"], RESULT)
     assert asked_for <= FIGURED | {*ACTS}, asked_for - FIGURED
     assert OutageStarted in asked_for
 

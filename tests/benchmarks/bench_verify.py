@@ -105,7 +105,7 @@ def stated(book: Any, name: str) -> list[AvailabilityStatementIssued]:
     return [
         AvailabilityStatementIssued(
             statement=f"S-{month}", month=month, known_at=known_at, position=history.position, reading={}, root=root,
-            figures={figure: value for figure, value in figures(history, frames, month).items() if figure in FIGURES},
+            figures=figures(history, frames, month, FIGURES),
         )
         for month in MONTHS
     ]  # fmt: skip
