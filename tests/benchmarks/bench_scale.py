@@ -34,8 +34,9 @@ from bench_core import START, Clock, _day
 
 from ledger import heads, open_ledger, tree
 from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.codec import decode_entry
 from ledger.notes import signer_from_seed
-from ledger.store import NewRow
+from ledger.store import NewRow, Row
 from projections import ask
 
 FILLED_AT_ONCE = 250_000
@@ -101,17 +102,30 @@ def told(contracts: int) -> Iterator[dict[str, Any]]:
         day += 1
 
 
-def written(folder: Path, count: int) -> list[tuple[str, bytes]]:
-    """What `record` writes of one contract's first events: topic and bytes, with places for what differs."""
+class Form(NamedTuple):
+    """What `record` writes of one event: its topic and bytes, with places for what differs, and when."""
+
+    topic: str
+    state: bytes
+    recorded_at: datetime
+
+
+def written(folder: Path, count: int) -> list[Form]:
+    """One contract's first events, all recorded at once and taken apart by minutes."""
     clock = Clock()
     clock.now = RECORDED
     path = folder / "one.db"
     with open_ledger(str(path), clock=clock) as book:
         opened = book.open()
         book.record(list(islice(told(1), count)))
-        rows = book.store.read(opened + 1, count)
+        found = forms(book.store.read(opened + 1, count))
     path.unlink()
-    return [(row.topic, _with_places(row.state)) for row in rows]
+    return [form._replace(recorded_at=RECORDED + timedelta(minutes=n)) for n, form in enumerate(found, 1)]
+
+
+def forms(stored: Sequence[Row]) -> list[Form]:
+    """The entries of a contract C0, to be written of others."""
+    return [Form(row.topic, _with_places(row.state), decode_entry(row.state).recorded_at) for row in stored]
 
 
 def _with_places(state: bytes) -> bytes:
@@ -121,37 +135,38 @@ def _with_places(state: bytes) -> bytes:
     return found.replace(json.loads(state)["recorded_at"].encode(), b"%(at)b")
 
 
-def rows(folder: Path, entries: int, contracts: int) -> Iterator[NewRow]:
+def rows(made: Sequence[Form], contracts: int) -> Iterator[NewRow]:
     """Version by version over all contracts, as they come in life."""
-    chance = random.Random(entries)
-    for version, (topic, form) in enumerate(written(folder, entries // contracts), 1):
-        at = _instant(RECORDED + timedelta(minutes=version))
+    chance = random.Random(len(made) * contracts)
+    for version, (topic, state, recorded_at) in enumerate(made, 1):
+        at = recorded_at.isoformat().replace("+00:00", "Z").encode()
         for c in range(contracts):
             name = f"C{c}"
             salt = f"{chance.getrandbits(128):032x}".encode()
             places = {b"contract": name.encode(), b"stream": f"contract:{name}".encode(), b"salt": salt,
                       b"number": str(c).encode(), b"at": at}  # fmt: skip
-            yield NewRow(f"contract:{name}", version, topic, form % places)
-
-
-def _instant(moment: datetime) -> bytes:
-    return moment.isoformat().replace("+00:00", "Z").encode()
+            yield NewRow(f"contract:{name}", version, topic, state % places)
 
 
 def fill(folder: Path, entries: int, contracts: int) -> Path:
     """The ledger of so many entries; one that lies there is filled on from its last."""
     path = folder / f"{entries}-{contracts}.db"
+    fill_with(path, written(folder, entries // contracts), contracts, RECORDED)
+    return path
+
+
+def fill_with(path: Path, made: Sequence[Form], contracts: int, opened_at: datetime) -> None:
+    """Writes these entries of each of the contracts straight into the store."""
     clock = Clock()
-    clock.now = RECORDED
+    clock.now = opened_at
     with open_ledger(str(path), clock=clock) as book:
         opened = book.open() if book.position == 0 else next(n for n, e in book.entries() if e.stream != "ledger") - 1
-        found = islice(rows(folder, entries, contracts), book.position - opened, None)
+        found = islice(rows(made, contracts), book.position - opened, None)
         while batch := list(islice(found, FILLED_AT_ONCE)):
             with book.store.write() as transaction:
                 transaction._connection.execute("PRAGMA cache_size = -400000")  # each contract's page of the index
                 at = transaction.insert(batch)
                 tree.extend(transaction, at, [row.state for row in batch])
-    return path
 
 
 # --- measuring ---

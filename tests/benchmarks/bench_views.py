@@ -32,6 +32,7 @@ from ledger import open_ledger
 from ledger.headlock import beside
 from projections import ask, view_fold, view_tables, views
 from tests.benchmarks.bench_core import START, Clock, _day
+from tests.benchmarks.bench_scale import fill_with, forms
 from tests.postgres import server_url, with_options
 
 
@@ -139,16 +140,19 @@ ENTRIES_EACH = 1000  # of a contract
 DAYS_EACH = ENTRIES_EACH * 5 // 7  # seven entries in five days
 
 
-def scaled(folder: Path, entries: int, minutes: float) -> None:
-    """A ledger of its own, then a building by one process and one by two."""
+def scaled(folder: Path, entries: int, minutes: float, processes: list[int]) -> None:
+    """A ledger of its own, then a building by so many processes each."""
     path = folder / f"{entries}.db"
     if not path.exists():
-        recorded(path, max(4, entries // ENTRIES_EACH), min(DAYS_EACH, entries // 4)).close()
-    found = {jobs: _built_apart(path, jobs, minutes) for jobs in (1, 2)}
+        contracts = max(4, entries // ENTRIES_EACH)
+        with recorded(folder / "one.db", 1, min(DAYS_EACH, entries // contracts)) as one:
+            stored = [row for row in one.store.read(1, entries) if row.stream == "contract:C0"]
+        fill_with(path, forms(stored), contracts, START)
+    found = {jobs: _built_apart(path, jobs, minutes) for jobs in processes}
     for jobs, one in found.items():
         sys.stdout.write(
             f"| {one['position']:,} | {one['contracts']:,} | {jobs} | {one['done']:,} | {one['parent_mb']:.0f} | "
-            f"{one['half_mb']:.0f} | {one['worker_mb']:.0f} | {one['views_mb']:.0f} | {one['rate'] / found[1]['rate']:.2f} |\n"
+            f"{one['half_mb']:.0f} | {one['worker_mb']:.0f} | {one['views_mb']:.0f} | {one['rate'] / found[processes[0]]['rate']:.2f} |\n"
         )
         sys.stdout.flush()
 
@@ -183,8 +187,9 @@ def build_and_tell(path: Path, jobs: int, minutes: float) -> None:
         if spent > minutes * 60 and done < of:
             raise _TimeIsUp
 
-    with suppress(_TimeIsUp):
+    with suppress(_TimeIsUp):  # what is shown on the way goes to stderr
         views.build(str(path), views.place_of(str(path), str(target)), since=found["position"], jobs=jobs, progress=progress)
+    sys.stderr.write("\n")
     sys.stdout.write(json.dumps({"half_mb": 0.0, **found}))
 
 
@@ -204,6 +209,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=180)
     parser.add_argument("--scale", type=int, nargs="*", metavar="ENTRIES")
     parser.add_argument("--folder", type=Path, help="where ledgers of --scale lie, or are made and kept")
+    parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], help="of --scale: the buildings to make")
     parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--jobs", type=int, default=1, help=argparse.SUPPRESS)
@@ -212,11 +218,11 @@ def main() -> None:
         build_and_tell(options.build, options.jobs, options.minutes)
         return
     if options.scale:
-        sys.stdout.write("| entries | contracts | jobs | built | MB | MB half way | MB a worker | MB of views | rate / 1 job |\n")
+        sys.stdout.write("| entries | contracts | jobs | built | MB | MB half way | MB a worker | MB of views | rate / the first |\n")
         sys.stdout.write("|---:" * 9 + "|\n")
         with tempfile.TemporaryDirectory() as folder:
             for entries in options.scale:
-                scaled(options.folder or Path(folder), entries, options.minutes)
+                scaled(options.folder or Path(folder), entries, options.minutes, options.processes)
         return
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), 4 if options.quick else options.contracts, 60 if options.quick else options.days)
