@@ -118,7 +118,7 @@ def _folds(chunks: Iterator[Chunk], jobs: int) -> Iterator[list[Folded]]:
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
 
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         under_way = {pool.submit(_fold_chunk, chunk) for chunk in islice(chunks, AHEAD * jobs)}
         while under_way:
@@ -129,6 +129,22 @@ def _folds(chunks: Iterator[Chunk], jobs: int) -> Iterator[list[Folded]]:
         raise Refused("store_failed", "a process that folded contracts was killed; the old views stand") from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a process that folds: were the one that gives it work killed, it would wait for more for ever."""
+    import multiprocessing
+    import os
+    import threading
+
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _fold_chunk(chunk: Chunk) -> list[Folded]:

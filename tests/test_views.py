@@ -204,6 +204,18 @@ def test_a_building_killed_in_the_middle_leaves_the_old_views_and_the_next_clear
         agree(engine, told.book, [told.book.position])
 
 
+def test_the_processes_of_a_building_that_is_killed_end_with_it(tmp_path: Path) -> None:
+    killed = BUILDER.replace("progress=stop", "jobs=2, progress=stop").replace(
+        "    if done == 2:", "    for worker in multiprocessing.active_children(): print(worker.pid, flush=True)\n    if True:")  # fmt: skip
+    with engine_of("sqlite", tmp_path) as engine, closing(life(6, engine, 3).book):
+        process = subprocess.run([sys.executable, "-c", f"import multiprocessing, sys\n{killed}", engine.url],
+                                 cwd=ROOT, capture_output=True, text=True, timeout=60)  # fmt: skip
+        assert process.returncode == -signal.SIGKILL
+        workers = process.stdout.split()
+        assert len(workers) == 2
+        until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
 def builds(engine: Engine) -> bool:
     """Whether it could be built: a server may need a moment to see that the last builder is gone."""
     try:
