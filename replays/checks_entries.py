@@ -15,12 +15,13 @@ from typing import NoReturn, cast
 
 import msgspec
 
-from ledger.codec import MAX_ENTRY_BYTES, TOPICS, UPCASTS, Entry, Unread, decode_entries, decode_entry
+from ledger.codec import MAX_ENTRY_BYTES, TOPICS, UPCASTS, Entry, Unread, decode_entry
 from ledger.errors import Refused
 from ledger.events import VOCABULARY
 from replays.checks import Failed
 
 _encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Entry)
 _FIELDS = ("stream", "version", "recorded_at", "recorded_by", "source", "id", "attested_at", "salt", "event")
 CANONICAL, VERSIONS, CLOCK, COLUMNS = "canonical form", "versions", "recorded_at", "columns"
 
@@ -46,14 +47,7 @@ class EntryAudit:
         self, positions: Sequence[int], states: Sequence[bytes], columns: Columns | None = None
     ) -> Sequence[Entry | None]:
         """Checks a page; its entries, None for what is none. `columns` are streams, versions and topics as indexed."""
-        text = b"\n".join(states) + b"\n"
-        entries: Sequence[Entry | None] | None
-        try:
-            entries = decode_entries(states)
-            if text.count(b"\n") != len(states) or _encoder.encode_lines(entries) != text:
-                entries = None
-        except Exception:  # whatever it is, the entries are now looked at one by one
-            entries = None
+        entries: Sequence[Entry | None] | None = _written_the_one_way(states)
         topics: list[str] | None = None
         if entries is None or max(map(len, states)) > MAX_ENTRY_BYTES:
             entries = [self._one(position, state) for position, state in zip(positions, states, strict=True)]
@@ -83,13 +77,12 @@ class EntryAudit:
     def _compare(
         self, positions: Sequence[int], entries: Sequence[Entry | None], columns: Columns, topics: list[str] | None
     ) -> None:
-        if topics is None and None not in entries:
+        if topics is None:  # all of them were written the one way, so none is missing or unread
             found = cast(Sequence[Entry], entries)
-            topics = [TOPICS[type(e.event)] for e in found]  # type: ignore[index]  # nothing in them is unread
+            topics = [TOPICS[type(e.event)] for e in found]  # type: ignore[index]
             if _same([e.stream for e in found], [e.version for e in found], topics, columns):
                 return
-        for n, (position, entry, *column) in enumerate(zip(positions, entries, *columns, strict=True)):
-            topic = topics[n] if topics is not None else _topic(entry, b"")
+        for position, entry, topic, *column in zip(positions, entries, topics, *columns, strict=True):
             if entry is None or [entry.stream, entry.version, topic] != column:
                 told = "an unreadable entry" if entry is None else f"{entry.stream} {entry.version} {topic}"
                 self.problem(COLUMNS, f"the index says {' '.join(map(str, column))}, the bytes {told}", position)
@@ -119,6 +112,18 @@ class EntryAudit:
                     self.problem(CLOCK, f"recorded at {after.isoformat()}, before the entry before it", position)
                     break
         self._last = moments[-1]
+
+
+def _written_the_one_way(states: Sequence[bytes]) -> Sequence[Entry] | None:
+    """The entries of a page on which all is canonical; None where anything is not, or is none of today's."""
+    text = b"\n".join(states) + b"\n"
+    if text.count(b"\n") != len(states):
+        return None
+    try:
+        entries = _decoder.decode_lines(text)
+        return entries if _encoder.encode_lines(entries) == text else None
+    except Exception:  # whatever it is, the entries are now looked at one by one
+        return None
 
 
 def _same(streams: list[str], versions: list[int], topics: list[str], columns: Columns) -> bool:

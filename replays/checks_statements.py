@@ -24,7 +24,7 @@ from ledger.book import Ledger, services_named
 from ledger.codec import Entry, decode_entries, decode_entry
 from ledger.corrections import ACTS, corrections_of, replacement
 from ledger.errors import Refused
-from ledger.events import AvailabilityStatementIssued, DisputeReplayed, Event
+from ledger.events import AvailabilityStatementIssued, Corrected, DisputeReplayed, Event
 from ledger.history import History
 from ledger.kept_entries import KeptEntries
 from ledger.spans import seconds
@@ -178,9 +178,10 @@ def _stated(entries: KeptEntries) -> Iterator[Said]:
     issued = dict(entries.of(AvailabilityStatementIssued))
     for position, entry in issued.items():
         yield position, entry.event
-    for position, correction, target in corrections_of(entries.known):
-        if target in issued:
-            yield position, replacement(cast(Event, issued[target].event), correction)
+    if entries.of(Corrected):
+        for position, correction, target in corrections_of(entries.known):
+            if target in issued:
+                yield position, replacement(cast(Event, issued[target].event), correction)
 
 
 def _state(then: Then, position: int, said: AvailabilityStatementIssued) -> None:
