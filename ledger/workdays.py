@@ -149,7 +149,8 @@ class Calendar(msgspec.Struct, frozen=True, cache_hash=True):
             return NEVER
         if heeds_holidays(week):
             self._check_covered(self.local_date(start), self.local_date(end - 1))
-        found = _often_opened if end - start <= OFTEN_ASKED else _opened
+        often = type(start) is type(end) is int and end - start <= OFTEN_ASKED  # a watched instant is not kept
+        found = _often_opened if often else _opened
         return self._with_exceptions(found(self.zone, self.holidays, week, start, end), start, end)
 
     def working_seconds(self, week: Week, start: Instant, end: Instant) -> int:
