@@ -39,6 +39,7 @@ WEEKLY = Duty("weekly", CLIENT_DATA, "weekly", "A9.3", "week_missed", ())
 MONTHLY = Duty("monthly", CLIENT_DATA, "monthly", "A9.4", "month_missed", ())
 EVERY_DAY = Duty(OFFICE, OFFICE, None, "A9.5", "office_day_missed", ())
 SERVICE_PERIOD = (ContractSuspended, ContractResumed, ContractTerminated)  # what decides which periods are owed
+UNTIL_REPLACED = "until later backups replace it"
 RETENTION = ("retention_count", "tier_retention", "restore_target")
 DUTIES: dict[str, Duty] = {duty.name: duty for duty in (NIGHTLY, WEEKLY, MONTHLY, EVERY_DAY)}
 
@@ -48,25 +49,25 @@ DUTIES: dict[str, Duty] = {duty.name: duty for duty in (NIGHTLY, WEEKLY, MONTHLY
 
 def backup_nights(history: History, frames: Frames, first: date, last: date) -> Finding:
     """The nights of the evenings `first` to `last` (D-NIGHT, by start; Amb-16): fulfilled, missed, pending (A9.2)."""
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     return _judged(kept, NIGHTLY, kept.nights(first, last))
 
 
 def backup_weeks(history: History, frames: Frames, first: str, last: str) -> Finding:
     """The ISO weeks `first` to `last` ("2026-W09"), local Monday to Sunday, by start (A9.3)."""
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     return _judged(kept, WEEKLY, kept.weeks(iso_week(first), iso_week(last)))
 
 
 def backup_months(history: History, frames: Frames, first: str, last: str) -> Finding:
     """The calendar months `first` to `last` ("2026-03"), local midnights, by start (A9.4)."""
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     return _judged(kept, MONTHLY, kept.months(*(date.fromisoformat(f"{month}-01") for month in (first, last))))
 
 
 def office_days(history: History, frames: Frames, first: date, last: date) -> Finding:
     """The local days `first` to `last` of the shared office space, by start (A9.5)."""
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     return _judged(kept, EVERY_DAY, kept.office_days(first, last))
 
 
@@ -132,11 +133,10 @@ def backup_retention(history: History, frames: Frames, backups: tuple[str, ...] 
 
     Null while only a later backup could end it and none is known. Raises `Refused("unknown_id")`.
     """
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     asked = picked(kept.named, backups, "successful backup")
-    ends = {b.name: kept.owed_until(b) for b in asked}
     return Finding(
-        result={name: None if end is None else text(end) for name, end in ends.items()},
+        result={b.name: shown_end(kept, b) for b in asked},
         workings={b.name: _retention(kept, b) for b in asked},
         because=positions_of((b.fact for b in asked), kept.ended),
     )
@@ -167,7 +167,7 @@ def backup_deletions(history: History, frames: Frames) -> Finding:
     Deleted copy by copy, the deletion of the last copy counts. `short_by_seconds` is null where the end of what
     was owed is not known yet.
     """
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     result, workings = {}, {}
     facts: list[Fact] = []
     for gone_at, backup in sorted(_deleted(kept), key=lambda pair: (pair[0], pair[1].name)):
@@ -195,23 +195,18 @@ def backup_copies(history: History, frames: Frames, at: Instant) -> Finding:
     `two_copies` is as many places as the booklet asks; a backup whose places were never told has none to count,
     and is taken to be held.
     """
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     result, workings = {}, {}
     facts: list[Fact] = []
     for backup in kept.backups:
         state = backup.state_at(at)
         if state is None or state.deleted:
             continue
-        required = backup.frame.terms.backups.places
-        result[backup.name] = {
-            "distinct_locations": len(state.places),
-            "two_copies": len(state.places) >= required,
-            "restorable": state.restorable,
-        }
+        result[backup.name] = held(backup, state)
         workings[backup.name] = {
             "clause": f"art. {backup.frame.terms.backups.article}",
             "places": sorted(state.places),
-            "required_places": required,
+            "required_places": backup.frame.terms.backups.places,
             "found_bad": ["everywhere"] if state.spoilt else sorted(state.bad & state.places),
             "positions": list(positions_of(backup.facts)),
         }
@@ -219,16 +214,23 @@ def backup_copies(history: History, frames: Frames, at: Instant) -> Finding:
     return Finding(result=result, workings=workings, because=positions_of(facts))
 
 
+def held(backup: Backup, state: Copies) -> dict[str, Any]:
+    """In how many places a backup lies in a state of its copies, and whether that is enough, and of use."""
+    places = len(state.places)
+    enough = places >= backup.frame.terms.backups.places
+    return {"distinct_locations": places, "two_copies": enough, "restorable": state.restorable}
+
+
 def restorable(history: History, frames: Frames, at: Instant) -> Finding:
     """The client-data backups owed and restorable at an instant, by completion, then name (A9.1, A9.8, Amb-31)."""
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     reading = kept.eras.at(at).reading
     owed = kept.owed_at(at)
     return Finding(
         result={"guaranteed": [b.name for b in kept.guaranteed(at)]},
         workings={
             "clause": f"art. {kept.eras.at(at).terms.backups.article}",
-            "owed": {b.name: _shown_end(kept, b) for b in owed},
+            "owed": {b.name: shown_end(kept, b) for b in owed},
             "owed_but_not_restorable": [b.name for b in owed if not b.restorable(at)],
             "switches": [{"switch": s, "value": reading[s]} for s in RETENTION],
         },
@@ -236,14 +238,15 @@ def restorable(history: History, frames: Frames, at: Instant) -> Finding:
     )
 
 
-def _shown_end(kept: Kept, backup: Backup) -> str | None:
+def shown_end(kept: Kept, backup: Backup) -> str | None:
+    """Until when a backup is owed, as text."""
     until = kept.owed_until(backup)
     return None if until is None else text(until)
 
 
 def office_last_state(history: History, frames: Frames, at: Instant) -> Finding:
     """The last successful backup of the office documents at an instant; null when it is not held any more (A9.5)."""
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     made = [b for b in kept.backups if b.scope == OFFICE and b.completed_at <= at]
     last = made[-1:]
     held = [b.name for b in made if b.restorable(at)]
@@ -274,10 +277,12 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     A missed period is filed at its last second. A ledger that never heard of a backup of office documents has no
     row for each day without one: it says nothing of them, where the nights of the client's data are always owed.
     """
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     within = kept.eras.calendar.day(first, last)
     rows = [*_missed(kept, first, last)]
     for backup in kept.backups:
+        if backup.completed_at >= within[1] or backup.last_told < within[0]:
+            continue  # each of its rows is filed at an instant told of it
         if backup.after or len(set(backup.fact.event.locations)) < backup.frame.terms.backups.places:
             rows += [*_purged(kept, backup), *_thin(kept, backup), *_lost(kept, backup)]
     found = [row for row in rows if within[0] <= row.on < within[1]]
@@ -320,7 +325,7 @@ def _periods(kept: Kept, first: date, last: date) -> Iterable[tuple[Duty, list[P
     yield NIGHTLY, kept.nights(first - timedelta(days=1), last)
     yield WEEKLY, kept.weeks(first - timedelta(days=first.weekday()), last)
     yield MONTHLY, kept.months(first, last)
-    if any(thing.scope == OFFICE for thing in (*kept.backups, *(f.event for f in kept.failed))):
+    if kept.has_office:
         yield EVERY_DAY, kept.office_days(first, last)
 
 
@@ -334,7 +339,7 @@ def _purged(kept: Kept, backup: Backup) -> Iterable[Breach]:
         return  # it was lost before, and the loss is the breach
     tier = _last_tier(kept, backup)
     assert tier is not None, "what no tier has kept is owed for no time"
-    limit = "until later backups replace it" if until is None else f"{until - backup.completed_at} s"
+    limit = UNTIL_REPLACED if until is None else f"{until - backup.completed_at} s"
     amount = f"{gone_at - backup.completed_at} s"
     yield _copy_breach(backup, DUTIES[tier], "purged_early", amount, limit, gone_at, lambda s: s.deleted)
 

@@ -160,7 +160,7 @@ def _running(asked: Asked) -> Iterator[Due]:
 
 def _retention(asked: Asked) -> Iterator[Due]:
     """Backups still held, whose last tier ends in the window."""
-    kept = Kept(asked.history, asked.frames)
+    kept = Kept.of(asked.history, asked.frames)
     for backup in kept.backups:
         until = kept.owed_until(backup)
         if until is not None and asked.at <= until <= asked.until and backup.restorable(asked.at):

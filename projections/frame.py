@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ledger.corrections import Fact
 from ledger.errors import Refused
-from ledger.events import CalendarPublished, ContractScopeChanged, TermsVersionPublished
+from ledger.events import CalendarPublished, ContractScopeChanged, Event, TermsVersionPublished
 from ledger.history import History
 from ledger.readings import DEFAULT, Reading
 from ledger.spans import Instant, seconds
@@ -51,6 +51,7 @@ class Frames:
         self._switches = dict(switches or {})
         DEFAULT.with_switches(self._switches)  # refuse unknown ones at once
         self._found: dict[int, Frame] = {}  # by how many changes had taken effect
+        self._made: dict[Any, Any] = {}
 
     def at(self, instant: Instant) -> Frame:
         """The frame in force at an instant. Raises `Refused("unknown_terms")`."""
@@ -83,32 +84,39 @@ class Frames:
         found: T = self._shared[work]
         return found
 
+    def made(self, history: History, make: Callable[[History, Frames], T], kinds: Iterable[type[Event]]) -> T:
+        """What `make` makes of a history under these frames: once for the history they are of.
+
+        `kinds` are the facts it looks at; a history that notes what is asked of it hears of them each time.
+        """
+        if history is not self._history or self._looked_at is not None:
+            return make(history, self)
+        found: T | None = self._made.get(make)
+        if found is None:
+            found = self._made[make] = make(history, self)
+        else:
+            for kind in kinds:
+                history.of(kind)
+        return found
+
     def with_switches(self, switches: Mapping[str, str]) -> Frames:
         """The same frames with other switches set by the question."""
         return Frames(self._history, {**self._switches, **switches})
 
     def _frame(self, terms_fact: Fact, calendar_fact: Fact | None, because: list[Fact], adopted: list[Fact]) -> Frame:
-        reading = DEFAULT
-        for fact in adopted:
-            reading = reading.with_switches(fact.event.switches)
-        reading = reading.with_switches(self._switches)
-        terms = _parsed(_Same(terms_fact.event))
-        published = None if calendar_fact is None else calendar_fact.event
-        calendar = _calendar_for(_Same(terms_fact.event), _Same(published), reading.holidays)
-        if self._looked_at is not None:
-            reading = WatchedReading(reading, self._looked_at)
-            if calendar_fact is not None and terms.calendar.named_list is None:
-                calendar = watched_calendar(calendar, calendar_fact.event.lists, self._looked_at)
         facts = [terms_fact, *because] + ([] if calendar_fact is None else [calendar_fact])
-        return Frame(
-            terms=terms,
-            reading=reading,
-            calendar=calendar,
-            terms_version=f"{terms_fact.event.terms} {terms_fact.event.version}",
-            calendar_version="none" if calendar_fact is None else _version(calendar_fact.event),
-            because=tuple(sorted({p for f in facts for p in f.positions})),
-            comparing=self._looked_at is not None,
-        )
+        published = None if calendar_fact is None else calendar_fact.event
+        frame = _framed(
+            _Same(terms_fact.event), _Same(published), tuple(sorted({p for f in facts for p in f.positions})),
+            tuple(_Same(fact.event) for fact in adopted), tuple(self._switches.items()),
+        )  # fmt: skip
+        if self._looked_at is None:
+            return frame
+        calendar = frame.calendar
+        if published is not None and frame.terms.calendar.named_list is None:
+            calendar = watched_calendar(calendar, published.lists, self._looked_at)
+        reading = WatchedReading(frame.reading, self._looked_at)
+        return structs.replace(frame, reading=reading, calendar=calendar, comparing=True)
 
     def _terms(self, instant: Instant) -> tuple[Fact, list[Fact]]:
         """The booklet's version in force, and the change of scope that put the contract on that booklet."""
@@ -159,6 +167,26 @@ class _Same:
 @lru_cache(maxsize=64)
 def _parsed(published: _Same) -> Terms:
     return parse_terms(published.event.content)
+
+
+@lru_cache(maxsize=256)
+def _framed(
+    terms: _Same, published: _Same, because: tuple[int, ...], adopted: tuple[_Same, ...],
+    switches: tuple[tuple[str, str], ...],
+) -> Frame:  # fmt: skip
+    """The one frame of these facts, whichever history of the contract they are read in."""
+    reading = DEFAULT
+    for each in adopted:
+        reading = reading.with_switches(each.event.switches)
+    reading = reading.with_switches(dict(switches))
+    return Frame(
+        terms=_parsed(terms),
+        reading=reading,
+        calendar=_calendar_for(terms, published, reading.holidays),
+        terms_version=f"{terms.event.terms} {terms.event.version}",
+        calendar_version="none" if published.event is None else _version(published.event),
+        because=because,
+    )
 
 
 @lru_cache(maxsize=64)

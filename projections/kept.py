@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -33,6 +33,9 @@ T = TypeVar("T")
 CLIENT_DATA = "client_data"
 OFFICE = "office_documents"
 PUBLISHED = (e.TermsVersionPublished, e.CalendarPublished)
+FACTS = (e.BackupCompleted, *CHANGES, e.BackupFailed)
+LOOKED_AT = (*FACTS, e.ContractTerminated, e.ReadingAdopted, e.ContractScopeChanged)
+KEPT_BACKUPS = 8192
 
 
 class Backup(Struct, frozen=True, kw_only=True, dict=True):
@@ -60,6 +63,19 @@ class Backup(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def completed_on(self) -> date:
         return self.frame.calendar.local_date(self.completed_at)
+
+    @cached_property
+    def last_told(self) -> Instant:
+        """The last instant told of it."""
+        return max(self.completed_at, at(self.after[-1])) if self.after else self.completed_at
+
+    @cached_property
+    def kept_until(self) -> dict[str, Instant]:
+        """Until when each of its tiers that are promised keeps it by its duration."""
+        frame, tiers = self.frame, self.fact.event.tiers
+        promised = frame.terms.backups.tiers.items()
+        return {tier: kept_until(frame, terms, self.completed_at, self.completed_on)
+                for tier, terms in promised if tier in tiers}  # fmt: skip
 
     @cached_property
     def states(self) -> list[Copies]:
@@ -90,6 +106,11 @@ class Period(NamedTuple):
 class Kept:
     """Every successful backup that counts for a contract, in the order they completed, and what it is owed."""
 
+    @classmethod
+    def of(cls, history: History, frames: Frames) -> Kept:
+        """Those of a history, the same ones whoever asks."""
+        return frames.made(history, cls, LOOKED_AT)
+
     def __init__(self, history: History, frames: Frames) -> None:
         self.history = history
         self.eras = Eras(history, frames)
@@ -101,6 +122,16 @@ class Kept:
         self._failed: dict[str, list[Any]] = {}
         self._longest: int | None = None
         self._ends: dict[str, dict[str, Instant | None]] = {}
+
+    @cached_property
+    def has_office(self) -> bool:
+        """Whether a backup of office documents, made or failed, was ever heard of."""
+        return any(thing.scope == OFFICE for thing in (*self.backups, *(f.event for f in self.failed)))
+
+    def completed(self, start: Instant, end: Instant) -> list[Backup]:
+        """The backups that completed in `[start, end)`."""
+        instants = [backup.completed_at for backup in self.backups]
+        return self.backups[bisect_left(instants, start) : bisect_left(instants, end)]
 
     def find(self, stream: str, identity: str, scope: str) -> Backup | None:
         """The backup a fact of `stream` means by that id: its own stream's, or else the only one so called."""
@@ -136,14 +167,12 @@ class Kept:
         if backup.scope == OFFICE:  # A9.5: only the last state
             office = terms.office_documents
             return {} if office is None else {OFFICE: self._superseded_at(backup, None, office.states)}
-        ends: dict[str, Instant | None] = {}
-        for tier, written in terms.tiers.items():
-            if tier in backup.fact.event.tiers:
-                if reading.tier_retention == "generations":
-                    ends[tier] = self._superseded_at(backup, tier, written.generations)
-                else:
-                    ends[tier] = kept_until(backup.frame, written, backup.completed_at, backup.completed_on)
-        return ends
+        if reading.tier_retention != "generations":
+            return {**backup.kept_until}
+        return {
+            tier: self._superseded_at(backup, tier, written.generations)
+            for tier, written in terms.tiers.items() if tier in backup.fact.event.tiers
+        }  # fmt: skip
 
     def _superseded_at(self, backup: Backup, tier: str | None, count: int) -> Instant | None:
         """When the `count`-th later backup of its scope and tier completed (Amb-27); None: not yet, as known."""
@@ -194,6 +223,12 @@ class Kept:
         """
         found = [b for b in self.owed_at(instant, scope) if b.restorable(instant)]
         return found[-1:] if self.eras.at(instant).reading.restore_target == "last_backup_only" else found
+
+    def is_guaranteed(self, backup: Backup, instant: Instant) -> bool:
+        """Whether one of the client's data is among those, looking at no other unless it may be only the last."""
+        if self.eras.at(instant).reading.restore_target == "last_backup_only":
+            return backup in self.guaranteed(instant)
+        return backup.scope == CLIENT_DATA and self.owed(backup, instant) and backup.restorable(instant)
 
     # --- which periods are owed a backup ---
 
@@ -318,23 +353,45 @@ def picked(things: Mapping[str, T], names: Iterable[str] | None, noun: str) -> l
 
 
 def _backups(history: History, eras: Eras) -> Iterable[Backup]:
-    made: dict[tuple[str, str], tuple[Fact, Instant]] = {}
+    made: dict[tuple[str, str], Fact] = {}
     for fact in history.of(e.BackupCompleted):
-        started_at = at(fact, "started_at")
-        if history.counts(fact, started_at):
-            made[fact.stream, fact.event.backup] = fact, started_at
+        if fact.stream.startswith("contract:") or history.counts(fact, at(fact, "started_at")):
+            made[fact.stream, fact.event.backup] = fact
     after: dict[tuple[str, str], list[Fact]] = {}
-    for fact in history.of(*CHANGES):
-        after.setdefault((fact.stream, fact.event.backup), []).append(fact)
+    for kind in CHANGES:
+        for fact in history.of(kind):
+            after.setdefault((fact.stream, fact.event.backup), []).append(fact)
     uses = Counter(identity for _, identity in made)
-    for (stream, identity), (fact, started_at) in made.items():
+    for (stream, identity), fact in made.items():
         told = after.get((stream, identity), ())
-        completed_at = at(fact, "completed_at")
-        yield Backup(
-            name=identity if uses[identity] == 1 else history.name(fact, identity),
-            fact=fact,
-            after=tuple(sorted(told, key=lambda f: (at(f), f.position))),
-            started_at=started_at,
-            completed_at=completed_at,
-            frame=eras.at(completed_at),
-        )
+        name = identity if uses[identity] == 1 else history.name(fact, identity)
+        frame = eras.at(at(fact, "completed_at"))
+        yield _backup(name, _Same(fact), tuple(map(_Same, told)), _Same(frame))
+
+
+class _Same:
+    """A thing as a key of a cache, which keeps it: the same one only, so that nothing is compared."""
+
+    __slots__ = ("it",)
+
+    def __init__(self, it: Any) -> None:
+        self.it = it
+
+    def __hash__(self) -> int:
+        return id(self.it)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.it is other.it
+
+
+@lru_cache(maxsize=KEPT_BACKUPS)
+def _backup(name: str, fact: _Same, after: tuple[_Same, ...], frame: _Same) -> Backup:
+    """The one backup of these facts, in whichever history they are read: what was worked out of it is kept with it."""
+    return Backup(
+        name=name,
+        fact=fact.it,
+        after=tuple(sorted((each.it for each in after), key=lambda f: (at(f), f.position))),
+        started_at=at(fact.it, "started_at"),
+        completed_at=at(fact.it, "completed_at"),
+        frame=frame.it,
+    )

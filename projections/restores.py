@@ -60,7 +60,7 @@ def restore_decision(history: History, frames: Frames, restores: tuple[str, ...]
     `nearest_earlier` completed before the local day asked for, `nearest_later` after it. A breach is a state that
     should exist and does not, or one that exists and was refused. Raises `Refused("unknown_id")`.
     """
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     asked = picked({request.name: request for request in _requests(history)}, restores, "restore")
     result, workings = {}, {}
     facts: list[Fact] = []
@@ -300,7 +300,7 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
 
     A missing state is filed at its request, a refusal or a failure at its own instant.
     """
-    kept = Kept(history, frames)
+    kept = Kept.of(history, frames)
     start, end = kept.eras.calendar.day(first, last)
     rows = (_breach(kept, request) for request in _requests(history))
     return sorted(

@@ -18,10 +18,13 @@ from ledger.events import Corrected, Event, Retracted
 from ledger.order import ThingKey, group_of
 from ledger.spans import FIRST, FOREVER, Instant, seconds
 from projections.bearing import KINDS
+from projections.kept import FACTS, OFFICE
 from projections.validity import ANY
-from projections.view_tables import Key, Moment, Rows, Unit, Value, unit_of, units
+from projections.view_tables import NO_OFFICE, Key, Moment, Rows, Unit, Value, unit_of, units
 
 Pair = tuple[int, Entry]
+BACKUP = "backup"  # the noun of what FACTS tell of
+THINGS = KINDS.union(FACTS)  # what happened to something, and bears on nothing that was over before
 
 
 class Clockwork(NamedTuple):
@@ -47,8 +50,9 @@ class State:
         self.current: dict[Key, Version] = dict(current or {})
         self.units: dict[str, Unit] = dict(known or {})
         self._of: dict[str, set[Key]] = {}
-        for key in self.current:
-            self._of.setdefault(unit_of(key), set()).add(key)
+        self._unit: dict[Key, str] = {}  # whose a row is now: it may go from one unit to another
+        for key, row in self.current.items():
+            self._take(key, unit_of(key, row.figures, self.units))
 
     def until(self) -> Instant:
         """The first instant at which anything may turn by itself."""
@@ -56,16 +60,22 @@ class State:
 
     def put(self, name: str, rows: Rows, position: int) -> Iterable[Version]:
         """Takes the rows of a unit as of a position, and gives the versions that end there."""
-        before = self._of.get(name, set())
-        for key in sorted(before - rows.keys(), key=repr):
-            yield self.current.pop(key)._replace(known_to=position)
+        for key in sorted(self._of.get(name, set()) - rows.keys(), key=repr):
+            self._of[name].discard(key)
+            if self._unit[key] == name:
+                del self._unit[key]
+                yield self.current.pop(key)._replace(known_to=position)
         for key, figures in rows.items():
             old = self.current.get(key)
             if old is None or old.figures != figures:
                 if old is not None:
                     yield old._replace(known_to=position)
                 self.current[key] = Version(key, figures, position, None)
-        self._of[name] = set(rows)
+            self._take(key, name)
+
+    def _take(self, key: Key, name: str) -> None:
+        self._unit[key] = name
+        self._of.setdefault(name, set()).add(key)
 
 
 def fold(
@@ -134,49 +144,71 @@ class _Begun:
         self._since: dict[tuple[str, ThingKey], Instant] = {}
         self._said: dict[int, tuple[str, ThingKey | None, Event | Unread]] = {}  # kind, thing, first content
         self._ids: dict[tuple[str, str], list[int]] = {}
+        self._streams: dict[ThingKey, set[str]] = {}  # which use the id of a backup
+        self._office: set[tuple[str, ThingKey]] = set()  # backups that any version calls one of office documents
 
-    def take(self, position: int, entry: Entry) -> tuple[str, Instant]:
-        """Notes an entry: the kind of facts it bears on, and the instant before which it bears on no month."""
+    def take(self, position: int, entry: Entry) -> tuple[frozenset[str], Instant]:
+        """Notes an entry: the kinds of facts it bears on, and the instant before which it bears on no month."""
         event = said = entry.event
-        kind, group = type(event).__name__, _thing(event)
+        kind, group, original = type(event).__name__, _thing(event), event
         if isinstance(event, Corrected | Retracted):
-            kind, group, said = self._acted_on(position, entry, event)
+            kind, group, original, said = self._acted_on(position, entry, event)
         self._said[position] = kind, group, said
         self._ids.setdefault((entry.stream, entry.id), []).append(position)
         if group is None:
-            return kind, FIRST
-        begun = getattr(said, "at", None) or getattr(said, "from_", None)
+            return frozenset((kind,)), FIRST
         named = entry.stream, group
-        self._since[named] = min(self._since.get(named, FOREVER), FOREVER if begun is None else seconds(begun))
-        return kind, self._since[named]
+        self._since[named] = min(self._since.get(named, FOREVER), *map(_begun, (original, said)))
+        since = self._since[named]
+        if OFFICE in (getattr(original, "scope", ""), getattr(said, "scope", "")):
+            self._office.add(named)
+        office = named in self._office
+        if group[0] == BACKUP and self._called_anew(named, entry.stream, office and entry.event is not said):
+            since = FIRST
+        return frozenset((kind, NO_OFFICE) if office else (kind,)), since
+
+    def _called_anew(self, named: tuple[str, ThingKey], stream: str, office_acted_on: bool) -> bool:
+        """Whether more than one backup turns: by what they are called, or whether any is one of office documents."""
+        using = self._streams.setdefault(named[1], set())
+        using.add(stream)
+        return len(using) > 1 or office_acted_on
 
     def _acted_on(
         self, position: int, entry: Entry, act: Corrected | Retracted
-    ) -> tuple[str, ThingKey | None, Event | Unread]:
-        """A correction or retraction speaks of what its target does: its kind, its thing, what it says instead."""
+    ) -> tuple[str, ThingKey | None, Event | Unread, Event | Unread]:
+        """A correction or retraction speaks of what its target does: its kind, thing, content, what it says instead."""
         by_id = {act.target: self._ids.get((entry.stream, act.target), [])} if isinstance(act.target, str) else {}
         target = resolve_target(act.target, position, by_id)
         if target is None or target not in self._said:
-            return ANY, None, act
+            return ANY, None, act, act
         kind, group, original = self._said[target]
         if isinstance(act, Corrected) and not isinstance(original, Unread | Corrected | Retracted):
             try:
-                return kind, group, replacement(original, act)
+                return kind, group, original, replacement(original, act)
             except Refused:
-                return kind, None, original
-        return kind, group, original
+                return kind, None, original, original
+        return kind, group, original, original
 
     def touched(self, position: int, entry: Entry, known: Mapping[str, Unit]) -> set[str]:
         """The units that an entry may change."""
-        kind, since = self.take(position, entry)
-        if entry.stream == "ledger" or kind == ANY:
+        kinds, since = self.take(position, entry)
+        if entry.stream == "ledger" or ANY in kinds:
             return set(known)
-        looked = {name for name, unit in known.items() if kind in unit.kinds or ANY in unit.kinds}
-        return {name for name in looked if known[name].ends_at > since or known[name].ends_at == FOREVER}
+        looked = {name: unit for name, unit in known.items() if not unit.kinds.isdisjoint({*kinds, ANY})}
+        return {
+            name for name, unit in looked.items()
+            if unit.ends_at > since or unit.ends_at == FOREVER or NO_OFFICE in kinds & unit.kinds
+        }  # fmt: skip
 
 
 def _thing(event: Event | Unread) -> ThingKey | None:
-    return group_of(event) if isinstance(event, Event) and type(event) in KINDS else None
+    return group_of(event) if isinstance(event, Event) and type(event) in THINGS else None
+
+
+def _begun(said: Event | Unread) -> Instant:
+    """The first instant an event tells."""
+    told = (getattr(said, name, None) for name in ("at", "from_", "started_at", "completed_at", "failed_at"))
+    return min((seconds(instant) for instant in told if instant is not None), default=FOREVER)
 
 
 def _first_things(streams: Mapping[str, Sequence[Pair]], upto: int) -> _Begun:

@@ -18,7 +18,7 @@ from projections.view_tables import BY_NAME, TABLES, Key, Table, Unit
 
 APPLICATION = "service-ledger"  # the name under which the library's tracking table knows this projection
 MIGRATION = ("__migration__", 1)  # the row by which the library knows a tracking table with one row an application
-VERSION = 1  # of the tables and what they mean
+VERSION = 2  # of the tables and what they mean
 
 
 class Index(NamedTuple):

@@ -8,7 +8,7 @@ text, amounts in the unit their column names, truths 0 and 1, lists and tables J
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from operator import attrgetter
@@ -19,13 +19,15 @@ import msgspec
 from ledger.errors import Refused
 from ledger.events import ReadingAdopted
 from ledger.history import History
-from ledger.spans import FOREVER, Instant, seconds
+from ledger.spans import FIRST, FOREVER, Instant, seconds
 from ledger.workdays import add_months
 from projections.asking import _frame_named
+from projections.backups import UNTIL_REPLACED, held, shown_end
 from projections.bearing import CONTRACT, KINDS
 from projections.breaches import SUBJECTS, breaches_of
 from projections.finding import Breach, text
 from projections.frame import Frames
+from projections.kept import Kept
 from projections.periods import months_between
 from projections.questions import question
 from projections.tally import month_of
@@ -59,7 +61,7 @@ TABLES: tuple[Table, ...] = (
         ("announced_at", str), ("recorded_late_seconds", int), ("late_recording", int),
         ("emergency_contested", int)), "maintenance"),
     Table("backups", (("backup", str),), (
-        ("owed_until", str), ("distinct_locations", int), ("two_copies", int), ("restorable", int),
+        ("month", str), ("owed_until", str), ("distinct_locations", int), ("two_copies", int), ("restorable", int),
         ("guaranteed", int)), "backup_retention, backup_copies, restorable, the last two at the knowledge instant"),
     Table("breaches", (("rule", str), ("obligation", str), ("subject", str), ("period", str), ("what", str),
                        ("number", int), ("filed_in", str)), (
@@ -69,8 +71,11 @@ TABLES: tuple[Table, ...] = (
 )  # fmt: skip
 BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
 
+BY_MONTH = ("availability", "backups")  # whose part of the register is computed month by month
+NO_OFFICE = "no backup of office documents"  # stands among the kinds of a unit: the first of them bears on it
 BEARING = frozenset(map(attrgetter("__name__"), (*KINDS, *CONTRACT)))  # what bears on the availability of a month
 
+HELD = ("distinct_locations", "two_copies", "restorable")
 Key = tuple[str, tuple[Value, ...]]  # table, and its key columns' values
 Rows = dict[Key, tuple[Value, ...]]
 
@@ -115,6 +120,11 @@ class Moment:
             self._frames[history.knowledge] = Frames(history)
         return self._frames[history.knowledge]
 
+    def kept(self, values: Mapping[str, Any]) -> Kept:
+        """The backups of the history that a question with these values is answered from."""
+        history = self.meant(values)
+        return Kept.of(history, self.frames(history))
+
     @cached_property
     def calendar(self) -> Any:
         """The calendar at service start. It rests on framing facts alone, which every unit is taken to rest on."""
@@ -134,21 +144,25 @@ def units(moment: Moment) -> dict[str, Callable[[], tuple[Rows, Unit]]]:
     for label in months:
         found[f"availability {label}"] = lambda label=label: _month(moment, label)  # type: ignore[misc]
     found["maintenance"] = lambda: _computed(moment, "maintenance", _maintenance)
-    found["backups"] = lambda: _computed(moment, "backups", _backups)
     for label in months:
+        found[f"backups {label}"] = lambda label=label: _backups(moment, label, months)  # type: ignore[misc]
         found[f"breaches availability {label}"] = lambda label=label: _broken_month(moment, label)  # type: ignore[misc]
-    for subject in (subject for subject in SUBJECTS if subject != "availability"):
+        found[f"breaches backups {label}"] = lambda label=label: _missing_backups(moment, label)  # type: ignore[misc]
+    for subject in (subject for subject in SUBJECTS if subject not in BY_MONTH):
         found[f"breaches {subject}"] = lambda subject=subject: _register(moment, subject)  # type: ignore[misc]
     return found
 
 
-def unit_of(key: Key) -> str:
-    """The unit a row belongs to."""
+def unit_of(key: Key, figures: tuple[Value, ...], known: Collection[str]) -> str:
+    """The unit a row belongs to, of those `known`."""
     table, values = key
     if table == "availability":
         return f"availability {values[0]}"
+    if table == "backups":
+        months = sorted(name for name in known if name.startswith("backups "))
+        return min(max(f"backups {figures[0]}", months[0]), months[-1])
     if table == "breaches":
-        return f"breaches {values[0]}" + (f" {values[-1]}" if values[0] == "availability" else "")
+        return f"breaches {values[0]}" + (f" {values[-1]}" if values[0] in BY_MONTH else "")
     return {"contracts": "contract", "refusals": str(values[:1] and values[0])}.get(table, table)
 
 
@@ -205,15 +219,61 @@ def _maintenance(moment: Moment) -> Rows:
     return {("maintenance", (name,)): _figures("maintenance", row) for name, row in found.items()}
 
 
-def _backups(moment: Moment) -> Rows:
-    now = moment.history.now
-    copies = moment.ask("backup_copies", at=now)
-    guaranteed = set(moment.ask("restorable", at=now)["guaranteed"])
-    held = ("distinct_locations", "two_copies", "restorable")
-    return {
-        ("backups", (name,)): _values([until, *(copies.get(name, {}).get(h) for h in held), name in guaranteed])
-        for name, until in moment.ask("backup_retention").items()
-    }
+def _backups(moment: Moment, label: str, months: list[str]) -> tuple[Rows, Unit]:
+    """The backups that completed in a month; the first and the last month have those before and after them too.
+
+    What is told of a thing that began once none of them is owed any more bears on none of them.
+    """
+    calendar = moment.calendar
+    first, after = date.fromisoformat(f"{label}-01"), add_months(date.fromisoformat(f"{label}-01"), 1)
+    start = FIRST if label == months[0] else calendar.at(first)
+    end = FOREVER if label == months[-1] else calendar.at(after)
+
+    def rule(m: Moment) -> Rows:
+        if label == months[-1]:
+            _period(m)  # until there is another month
+        kept, now = m.kept({}), m.history.now
+        standing = m.kept({"at": now})
+        rows: Rows = {}
+        for backup in kept.completed(start, end):
+            now_so = standing.named.get(backup.name)
+            lies = now_so.state_at(now) if now_so else None
+            told = held(now_so, lies) if now_so and lies and not lies.deleted else {}
+            rows["backups", (backup.name,)] = _values([
+                calendar.local_date(backup.completed_at).isoformat()[:7], shown_end(kept, backup),
+                *(told.get(name) for name in HELD), now_so is not None and standing.is_guaranteed(now_so, now),
+            ])  # fmt: skip
+        return rows
+
+    rows, unit = _computed(moment, f"backups {label}", rule)
+    if ("refusals", (f"backups {label}",)) in rows:
+        return rows, unit
+    kept = moment.kept({})
+    owed = [kept.owed_until(backup) for backup in kept.completed(start, end)]
+    return rows, unit._replace(ends_at=max([end, *(FOREVER if until is None else until for until in owed)]))
+
+
+def _missing_backups(moment: Moment, label: str) -> tuple[Rows, Unit]:
+    """What backups broke that is filed in a calendar month.
+
+    A thing that began after it changes nothing of it, unless it is what a backup deleted too early waited for, or
+    the first backup of office documents: since then each day without one has its row.
+    """
+    name = f"breaches backups {label}"
+    first = date.fromisoformat(f"{label}-01")
+    last = add_months(first, 1) - timedelta(days=1)
+
+    def rule(m: Moment) -> Rows:
+        return _rows("backups", _filed(m, "backups", max(first, _period(m)[0]), last), m.calendar)
+
+    rows, unit = _computed(moment, name, rule)
+    if ("refusals", (name,)) in rows:
+        return rows, unit
+    values = {"first": _period(moment)[0], "last": last}
+    if not moment.kept(values).has_office:
+        unit = unit._replace(kinds=unit.kinds | {NO_OFFICE})
+    waits = any(UNTIL_REPLACED in figures for figures in rows.values())
+    return rows, unit if waits else unit._replace(ends_at=moment.calendar.at(last, "24:00"))
 
 
 def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:

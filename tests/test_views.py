@@ -329,7 +329,7 @@ def test_views_of_another_version_are_refused_and_built_anew(engine: Engine, mon
             monkeypatch.setattr(f"projections.{module}.VERSION", 7)
         build(engine)
         monkeypatch.undo()
-        with pytest.raises(Refused, match="views of version 7, this software knows 1: build anew") as refused:
+        with pytest.raises(Refused, match="views of version 7, this software knows 2: build anew") as refused:
             follow_once(engine, told.book)
         assert refused.value.code == "not_a_ledger"
         build(engine)

@@ -161,8 +161,12 @@ class Life:
                 return
 
     def backup(self, stream: str, n: int, back: float) -> None:
-        name = f"B{n}"
-        if not self.tell(stream, "backup_completed", backup=name, scope="client_data", tiers=[self.dice.choice(["daily", "weekly"])],
+        name = f"B{n}" if self.dice.random() < 0.7 else f"B{self.count}"
+        scope, tiers = self.dice.choice([("client_data", ["daily"]), ("client_data", ["weekly"]), ("office_documents", ["daily"])])
+        if self.dice.random() < 0.1:
+            self.tell(stream, "backup_failed", backup=name, scope=scope, tiers=tiers, started_at=self.at(-back - 0.1),
+                      failed_at=self.at(-back), reason="full")  # fmt: skip
+        elif not self.tell(stream, "backup_completed", backup=name, scope=scope, tiers=tiers,
                          started_at=self.at(-back - 0.1), completed_at=self.at(-back), locations=["A", "B"]):  # fmt: skip
             self.dice.choice([
                 lambda: self.tell(stream, "backup_deleted", backup=name, at=self.at(-back / 9)),
@@ -184,7 +188,7 @@ class Life:
             lambda: self.tell(own, "contract_suspended", effective_from=self.at(-back)),
             lambda: self.tell(own, "contract_resumed", effective_from=self.at(-back)),
             lambda: self.tell(own, "reading_adopted", reading=f"R{self.count}", effective_from=self.at(-back), switches=self.dice.choice(
-                [{"overlap": "sum"}, {"prt_basis": "elapsed"}, {"tier_retention": "generations"}, {"month_split": "start"},
+                [{"overlap": "sum"}, {"prt_basis": "elapsed"}, {"tier_retention": "generations"}, {"restore_target": "last_backup_only"}, {"month_split": "start"},
                  {"knowledge": "attested"}, {"month_kind": "contract_month"}, {"night_outage": "breach_of_access"}])),
         ])()  # fmt: skip
 
@@ -197,7 +201,9 @@ class Life:
             return
         found = next(e.event for _, e in self.book.stream(stream) if e.id == target)
         data = json.loads(json.dumps(_plain_fields(found)))
-        for field in ("at", "started_at", "from"):
+        if "scope" in data and self.dice.random() < 0.3:
+            data |= {"scope": self.dice.choice(["client_data", "office_documents"]), "tiers": ["daily"]}
+        for field in ("at", "started_at", "completed_at", "from"):
             if data.get(field):
                 data[field] = (datetime.fromisoformat(data[field]) - timedelta(days=self.dice.choice([0.001, 1, 20]))).isoformat()
         self.tell(stream, "corrected", target=target, data=data, reason="clocks", evidence=EVIDENCE)
@@ -239,9 +245,14 @@ def asked(book: Any, contract: str, position: int) -> dict[str, set[tuple[Any, .
     for name, figures in (result("maintenance") or {}).items():
         found["maintenance"].add((name, *_figures("maintenance", figures)))
     copies, owed = result("backup_copies", at=now), (result("restorable", at=now) or {"guaranteed": []})["guaranteed"]
-    for name, until in (result("backup_retention") or {}).items():
+    try:
+        retention = ask(book, "backup_retention", contract=contract, position=position)
+    except Refused:
+        retention = None
+    for name, until in (retention.result if retention else {}).items():
         held = [copies.get(name, {}).get(key) for key in ("distinct_locations", "two_copies", "restorable")]
-        found["backups"].add((name, until, *map(plain, held), int(name in owed)))
+        completed_in = retention.workings[name]["completed_on"][:7]
+        found["backups"].add((name, completed_in, until, *map(plain, held), int(name in owed)))
     last = end - timedelta(days=1)
     rows = result("breaches", first=day.isoformat(), last=last.isoformat()) if day <= last else []
     columns = [c for c, _ in BY_NAME["breaches"].figures if c != "filed_at"]
