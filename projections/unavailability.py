@@ -160,11 +160,13 @@ def counted(history: History, frame: Frame, stops: Iterable[Stop], within: Span)
     for stop in stops:
         if stop.start >= within[1] or stop.end <= within[0]:
             continue
-        spans = intersection(span(stop.start, stop.end), history.assigned(stop.key[0]))
+        whole = spans = span(stop.start, stop.end)
+        if not stop.key[0].startswith("contract:"):
+            spans = intersection(spans, history.assigned(stop.key[0]))
         supplied = intersection(spans, in_force)
         if supplied != spans and frame.reading.prt_month == "clipped_to_service":
             spans = supplied
-        if any(start < within[1] and end > within[0] for start, end in spans):
+        if spans is whole or any(start < within[1] and end > within[0] for start, end in spans):
             weight, why_not = _weight(stop, frame)
             name = history.name(stop.facts[0], stop.key[1])
             found.append(Counted(name=name, stop=stop, spans=spans, weight=weight, why_not=why_not))

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import msgspec
 
@@ -47,14 +46,31 @@ class EntryAudit:
         self, positions: Sequence[int], states: Sequence[bytes], columns: Columns | None = None
     ) -> Sequence[Entry | None]:
         """Checks a page; its entries, None for what is none. `columns` are streams, versions and topics as indexed."""
-        entries: Sequence[Entry | None] | None = _written_the_one_way(states)
-        topics: list[str] | None = None
-        if entries is None or max(map(len, states)) > MAX_ENTRY_BYTES:
-            entries = [self._one(position, state) for position, state in zip(positions, states, strict=True)]
-            topics = [_topic(entry, state) for entry, state in zip(entries, states, strict=True)]
+        found = _written_the_one_way(states)
+        if found is None or max(map(len, states)) > MAX_ENTRY_BYTES:
+            return self._one_by_one(positions, states, columns)
+        said = [e.stream for e in found], [e.version for e in found]
         if columns is not None:
-            self._compare(positions, entries, columns, topics)
-        self._order(positions, entries)
+            topics = [TOPICS[type(e.event)] for e in found]  # type: ignore[index]  # none of them is unread
+            if (*said, topics) != tuple(map(list, columns)):
+                self._compare(positions, found, topics, columns)
+        self._order(positions, *said)
+        self._clock(positions, [e.recorded_at for e in found])
+        self.count += len(states)
+        return found
+
+    def _one_by_one(
+        self, positions: Sequence[int], states: Sequence[bytes], columns: Columns | None
+    ) -> Sequence[Entry | None]:
+        """As `page`, where something is not written the one way, or by types this software does not have."""
+        entries = [self._one(position, state) for position, state in zip(positions, states, strict=True)]
+        if columns is not None:
+            topics = [_topic(entry, state) for entry, state in zip(entries, states, strict=True)]
+            self._compare(positions, entries, topics, columns)
+        read = [(position, entry) for position, entry in zip(positions, entries, strict=True) if entry is not None]
+        places = [position for position, _ in read]
+        self._order(places, [e.stream for _, e in read], [e.version for _, e in read])
+        self._clock(places, [e.recorded_at for _, e in read])
         self.count += len(states)
         return entries
 
@@ -75,39 +91,28 @@ class EntryAudit:
             return None
 
     def _compare(
-        self, positions: Sequence[int], entries: Sequence[Entry | None], columns: Columns, topics: list[str] | None
+        self, positions: Sequence[int], entries: Sequence[Entry | None], topics: Sequence[str], columns: Columns
     ) -> None:
-        if topics is None:  # all of them were written the one way, so none is missing or unread
-            found = cast(Sequence[Entry], entries)
-            topics = [TOPICS[type(e.event)] for e in found]  # type: ignore[index]
-            if _same([e.stream for e in found], [e.version for e in found], topics, columns):
-                return
         for position, entry, topic, *column in zip(positions, entries, topics, *columns, strict=True):
             if entry is None or [entry.stream, entry.version, topic] != column:
                 told = "an unreadable entry" if entry is None else f"{entry.stream} {entry.version} {topic}"
                 self.problem(COLUMNS, f"the index says {' '.join(map(str, column))}, the bytes {told}", position)
                 return
 
-    def _order(self, positions: Sequence[int], entries: Sequence[Entry | None]) -> None:
-        versions = self.versions
-        for position, entry in zip(positions, entries, strict=True):
-            if entry is None:
-                continue
-            stream, version = entry.stream, entry.version
-            if version != versions.get(stream, 0) + 1:
-                expected = versions.get(stream, 0) + 1
+    def _order(self, positions: Sequence[int], streams: Sequence[str], versions: Sequence[int]) -> None:
+        last = self.versions
+        for position, stream, version in zip(positions, streams, versions, strict=True):
+            if version != last.get(stream, 0) + 1:
+                expected = last.get(stream, 0) + 1
                 self.problem(VERSIONS, f"{stream} goes on with version {version}, not {expected}", position)
-            versions[stream] = version
-        self._clock(positions, entries)
+            last[stream] = version
 
-    def _clock(self, positions: Sequence[int], entries: Sequence[Entry | None]) -> None:
-        moments = [entry.recorded_at for entry in entries if entry is not None]
+    def _clock(self, positions: Sequence[int], moments: Sequence[datetime]) -> None:
         if not moments:
             return
         last = self._last or moments[0]
         if moments[0] < last or moments != sorted(moments):
-            told = [(e.recorded_at, p) for p, e in zip(positions, entries, strict=True) if e is not None]
-            for (before, _), (after, position) in pairwise([(last, 0), *told]):
+            for before, after, position in zip([last, *moments], moments, positions, strict=False):
                 if after < before:
                     self.problem(CLOCK, f"recorded at {after.isoformat()}, before the entry before it", position)
                     break
@@ -124,11 +129,6 @@ def _written_the_one_way(states: Sequence[bytes]) -> Sequence[Entry] | None:
         return entries if _encoder.encode_lines(entries) == text else None
     except Exception:  # whatever it is, the entries are now looked at one by one
         return None
-
-
-def _same(streams: list[str], versions: list[int], topics: list[str], columns: Columns) -> bool:
-    """Whether the bytes say what the index says, a column at a time."""
-    return (streams, versions, topics) == tuple(map(list, columns))
 
 
 def _topic(entry: Entry | None, state: bytes) -> str:
