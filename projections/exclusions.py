@@ -8,6 +8,7 @@ main figure, and opens a range beside it. Spans are half-open, in whole seconds 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -24,8 +25,10 @@ from ledger.events import (
     MaintenanceRescheduled,
 )
 from ledger.history import History
+from ledger.promises import MaintenanceTerms
 from ledger.readings import Reading
 from ledger.spans import NEVER, Instant, Span, Spans, contains, difference, intersection, moment, span, union
+from ledger.workdays import Calendar
 from projections.finding import at
 from projections.frame import Frame
 from projections.unavailability import Counted, Key, Stop
@@ -114,7 +117,16 @@ def _began_in_window(frame: Frame, stop: Stop) -> bool:
 
 def window(frame: Frame, within: Span) -> Spans:
     """The seconds of the maintenance window inside `within` (D-WIN)."""
-    return frame.terms.maintenance.window_spans(frame.calendar, within)
+    calendar, terms = frame.calendar, frame.terms.maintenance
+    if type(calendar) is Calendar and type(within[0]) is type(within[1]) is int:  # nothing of it is watched
+        return _window_spans(terms, calendar, within)
+    return terms.window_spans(calendar, within)
+
+
+@lru_cache(maxsize=512)
+def _window_spans(terms: MaintenanceTerms, calendar: Calendar, within: Span) -> Spans:
+    """A month's window is asked about again and again, for one contract and for all."""
+    return terms.window_spans(calendar, within)
 
 
 def unsheltered(history: History, frame: Frame, each: Counted) -> bool:

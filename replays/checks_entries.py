@@ -121,7 +121,7 @@ class EntryAudit:
 
 def _written_the_one_way(states: Sequence[bytes]) -> Sequence[Entry] | None:
     """The entries of a page on which all is canonical; None where anything is not, or is none of today's."""
-    text = b"\n".join(states) + b"\n"
+    text = b"\n".join([*states, b""])
     if text.count(b"\n") != len(states):
         return None
     try:

@@ -27,10 +27,11 @@ from ledger.errors import Refused
 from ledger.events import AvailabilityStatementIssued, Corrected, DisputeReplayed, Event
 from ledger.history import History
 from ledger.kept_entries import KeptEntries
+from ledger.merkle import frontier
 from ledger.spans import seconds
 from ledger.store import Store
 from ledger.streams import without_collector
-from ledger.tree import root_at, root_text
+from ledger.tree import node_of, root_text
 from projections.asking import ask
 from projections.bearing import FIGURED
 from replays.checks import Failed, NotChecked
@@ -112,14 +113,15 @@ class Verdicts:
                 raise Failed(f"a verdict in {stream}, which is no contract", first)
             streams = evidence.streams(stream.partition(":")[2])
             asked: dict[Moment, tuple[History, bool]] = {}
-            for position, said in verdicts(streams[stream]):
-                count += 1
-                try:
-                    again(Then(stream, streams, position, evidence, asked), position, said)
-                except Refused as no:
-                    (unread if no.code in NEWER else wrong).append((position, no.message))
-                except NotChecked as why:
-                    unread.append((position, str(why)))
+            with without_collector(len(streams[stream])):
+                for position, said in verdicts(streams[stream]):
+                    count += 1
+                    try:
+                        again(Then(stream, streams, position, evidence, asked), position, said)
+                    except Refused as no:
+                        (unread if no.code in NEWER else wrong).append((position, no.message))
+                    except NotChecked as why:
+                        unread.append((position, str(why)))
         return _ended(count, wrong, unread, told)
 
 
@@ -245,6 +247,7 @@ class Stored:
         self._only = only or {}
         self._shared: OrderedDict[str, KeptEntries] = OrderedDict()  # what several contracts run on
         self.root_at = lru_cache(KEPT_ROOTS)(self._root_at)  # statements issued together state one root
+        self._node = node_of(store, size)  # of any earlier tree too
 
     def streams(self, contract: str) -> Streams:
         own = self._read(f"contract:{contract}")
@@ -291,4 +294,4 @@ class Stored:
         return low, True
 
     def _root_at(self, size: int) -> str:
-        return root_text(root_at(self.store, size))
+        return root_text(frontier(size, self._node).root())
