@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from ledger import postgres_schema as sql
 from ledger.errors import Refused
 from ledger.postgres_transaction import PostgresTransaction
-from ledger.store import Row
+from ledger.store import Columns, Row
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder, Subscription
@@ -151,6 +151,9 @@ class PostgresStore:
 
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         return self._ask(sql.page_rows, start, limit, stop, topics)
+
+    def columns(self, start: int, limit: int) -> Columns:
+        return Columns(*zip(*self.read(start, limit), strict=True))
 
     def pages(
         self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()

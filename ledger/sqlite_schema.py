@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 
 from ledger.errors import Refused
 from ledger.sqlite_tree import TREE_SCHEMA
-from ledger.store import OPENING_TOPICS, NewRow, Row
+from ledger.store import OPENING_TOPICS, Columns, NewRow, Row
 
 MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = int.from_bytes(b"SLdg", "big")
@@ -184,6 +184,14 @@ def page_rows(
     if rows and not topics:
         _refuse_gap("position", rows[0].position, rows[-1].position, max(start, 1), len(rows))
     return rows
+
+
+def page_columns(connection: Connection, start: int, limit: int) -> Columns:
+    """As `page_rows`, column by column."""
+    found = Columns(*zip(*connection.execute(*page_query(start, limit)), strict=True))
+    if found.positions:
+        _refuse_gap("position", found.positions[0], found.positions[-1], max(start, 1), len(found.positions))
+    return found
 
 
 def page_states(

@@ -21,7 +21,7 @@ from ledger import sqlite_tree
 from ledger.errors import Refused
 from ledger.sqlite_queue import WriterQueue
 from ledger.sqlite_transaction import SQLiteTransaction
-from ledger.store import Row
+from ledger.store import Columns, Row
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder, Subscription
@@ -228,6 +228,9 @@ class SQLiteStore:
 
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         return self._ask(sql.page_rows, start, limit, stop, topics)
+
+    def columns(self, start: int, limit: int) -> Columns:
+        return self._ask(sql.page_columns, start, limit)
 
     def pages(
         self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ledger.entry_mapper import EntryMapper
 
-__all__ = ["OPENING_TOPICS", "EntryMapper", "NewRow", "Row", "Store", "Transaction", "open_store"]
+__all__ = ["OPENING_TOPICS", "Columns", "EntryMapper", "NewRow", "Row", "Store", "Transaction", "open_store"]
 
 OPENING_TOPICS = ("contract_started", "service_started", "service_assigned")
 """The entries that say which streams there are and what runs on what; engines index them alone."""
@@ -37,6 +37,16 @@ class Row(NamedTuple):
     version: int
     topic: str
     state: bytes
+
+
+class Columns(NamedTuple):
+    """Some stored entries, column by column."""
+
+    positions: tuple[int, ...] = ()
+    streams: tuple[str, ...] = ()
+    versions: tuple[int, ...] = ()
+    topics: tuple[str, ...] = ()
+    states: tuple[bytes, ...] = ()
 
 
 class NewRow(NamedTuple):
@@ -104,6 +114,9 @@ class Store(Protocol):
 
     def read(self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()) -> list[Row]:
         """At most `limit` entries by position, from `start` to `stop`, both included, of these topics (all)."""
+
+    def columns(self, start: int, limit: int) -> Columns:
+        """What `read` gives, column by column: who looks at every entry need not have a `Row` made of each."""
 
     def pages(
         self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()

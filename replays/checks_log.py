@@ -26,7 +26,7 @@ from replays.checks_heads import Trust, check_held, check_policy, check_witnesse
 from replays.checks_statements import REPLAYS, STATEMENTS, Stored, Verdicts
 from replays.checks_tiles import TileAudit, check_tiles, node_at
 
-PAGE = 2 * WIDTH  # what is decoded of more would not stay in the processor's cache until it is written again
+PAGE = WIDTH  # what is decoded of more would not stay in the processor's cache until it is written again
 PAGE_BYTES = 16 << 20
 READABLE = ("entries", COLUMNS, CANONICAL, VERSIONS, CLOCK, "tiles", "root")  # what a verdict is asked again of
 NO_ANSWERS = "answers are computed when they are asked for; a bundle holds those that were given"
@@ -80,20 +80,23 @@ class _Ledger:
     def entries(self) -> str:
         self.tile_audit = TileAudit(self.store, self.has_tree)
         start = 1
-        while start <= self.size:
-            rows = self.store.read(start, min(PAGE, self.size - start + 1))
-            positions, streams, versions, topics, states = zip(*rows, strict=True) if rows else ((),) * 5
-            if positions != tuple(range(start, start + len(rows))) or not rows:
-                raise Failed("an entry is missing", start)
-            with without_collector(len(rows)):
-                self.tile_audit.page(start, states)
-                found = self.audit.page(positions, states, (streams, versions, topics))
-                self.verdicts.note(positions, found)
-            if start == 1:
-                self.origin = _origin(found[0])
-            start += len(rows)
-            self.tell("entries read", start - 1, self.size)
+        with without_collector(self.size):
+            while start <= self.size:
+                start = self._page(start)
+                self.tell("entries read", start - 1, self.size)
         return f"{self.size} entries read, no position missing"
+
+    def _page(self, start: int) -> int:
+        """Reads the entries from a position on, and gives the one after them."""
+        page = self.store.columns(start, min(PAGE, self.size - start + 1))
+        if page.positions != tuple(range(start, start + len(page.positions))) or not page.positions:
+            raise Failed("an entry is missing", start)
+        self.tile_audit.page(start, page.states)
+        found = self.audit.page(page.positions, page.states, (page.streams, page.versions, page.topics))
+        self.verdicts.note(page.positions, found)
+        if start == 1:
+            self.origin = _origin(found[0])
+        return start + len(found)
 
     def tiles(self) -> str:
         if not self.has_tree:

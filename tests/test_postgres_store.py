@@ -43,6 +43,7 @@ from tests.test_sqlite_store import (  # noqa: F401
     test_a_transaction_is_over_when_its_with_is,
     test_a_version_that_does_not_follow_is_refused_with_all_its_batch,
     test_a_writing_thread_reads_what_was_committed_and_may_not_write_again,
+    test_columns_are_the_rows_column_by_column,
     test_entries_at_positions_come_in_order_and_those_that_are_not_there_do_not,
     test_openings_are_those_topics_alone,
     test_positions_follow_each_other_across_transactions_and_streams,

@@ -101,6 +101,12 @@ def test_entries_at_positions_come_in_order_and_those_that_are_not_there_do_not(
     assert store.states_at([]) == []
 
 
+def test_columns_are_the_rows_column_by_column(store: SQLiteStore) -> None:
+    assert store.columns(1, 5) == ((), (), (), (), ())
+    append(store, 1, 3, "a")
+    assert store.columns(2, 5) == tuple(zip(*store.read(2, 5), strict=True))
+
+
 def test_positions_follow_each_other_across_transactions_and_streams(store: SQLiteStore) -> None:
     assert append(store, 1, 3, "a") == 1
     with store.write() as transaction:
