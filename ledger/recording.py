@@ -9,7 +9,7 @@ other writers under the lock, so no check is ever made on stale knowledge.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal, cast
@@ -62,6 +62,7 @@ class Recording:
         self._recorded_by = recorded_by
         self._opening = opening
         self._streams: OrderedDict[str, StreamState] = OrderedDict()  # changed under the store's lock alone
+        self._held_at_most = 0  # entries in the kept streams
         self._begun = self._committed = 0  # batches; unequal: what the last one folded may never have been written
 
     def record(self, drafts: Sequence[Draft], *, dry_run: bool = False) -> list[Receipt]:
@@ -86,7 +87,7 @@ class Recording:
                 except BaseException:
                     self._forget(batch, number)
                     raise
-                self._let_go()
+                self._let_go(batch.known.caught_up.values())
         except _DryRun:
             return receipts
         self._committed = number
@@ -118,10 +119,15 @@ class Recording:
         behind = (last_recorded_at - now) // timedelta(seconds=1)
         raise Refused("clock_behind", f"the clock is {behind} s behind the last entry; set it right and record again")
 
-    def _let_go(self) -> None:
+    def _let_go(self, touched: Iterable[StreamState]) -> None:
+        """Lets the streams go that were not used for longest, when all may hold too much; counted only then."""
+        self._held_at_most += sum(stream.version for stream in touched)
+        if self._held_at_most <= CACHED_ENTRIES:
+            return
         held = sum(stream.version for stream in self._streams.values())
         while held > CACHED_ENTRIES and len(self._streams) > 1:
             held -= self._streams.popitem(last=False)[1].version
+        self._held_at_most = held
 
 
 class _DryRun(Exception):
