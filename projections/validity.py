@@ -11,6 +11,7 @@ then computes with a plain instant. So a mistake here costs time, not truth.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import total_ordering
 from typing import Any, TypeVar
 
@@ -154,6 +155,12 @@ class Watched(History):
     @streams.setter
     def streams(self, told: Mapping[str, Entries]) -> None:
         self._told = told
+
+    def as_known(self, known_at: datetime) -> History:
+        """As the history's own. What was known by an earlier second of recording, no later entry alters."""
+        if self.knowledge == "recorded" and seconds(known_at) < self.second:
+            return self._quietly(lambda: History.as_known(self, known_at))
+        return History.as_known(self, known_at)
 
     def of(self, *kinds: type[Event]) -> list[Fact]:
         self.watch.kinds.update(kind.__name__ for kind in kinds)
