@@ -75,6 +75,23 @@ def test_long_lives_agree_at_every_position(seed: int, tmp_path: Path) -> None:
         agree(engine, told.book, range(1, told.book.position + 1))
 
 
+def test_what_a_backup_deleted_too_early_waited_for_is_told_though_it_comes_months_later(tmp_path: Path) -> None:
+    with engine_of("sqlite", tmp_path) as engine, closing((told := life(1, engine, 0)).book):
+        for days, name in ((10, "B1"), (2, "B2")):
+            told.clock.now += timedelta(days=days)
+            made = {"started_at": told.at(-0.1), "completed_at": told.at(), "tiers": ["daily"], "locations": ["A", "B"]}
+            assert told.tell("contract:C1", "backup_completed", backup=name, scope="office_documents", **made)
+            if name == "B1":
+                told.clock.now += timedelta(days=1)
+                assert told.tell("contract:C1", "backup_deleted", backup=name, at=told.at())
+                told.clock.now += timedelta(days=40)  # another month, and the one after it not yet
+                assert told.tell("contract:C2", "outage_started", outage="O", environment="production", effect="degraded", at=told.at())
+                build(engine)
+        follow_once(engine, told.book)
+        agree(engine, told.book, [told.book.position - 1, told.book.position])
+        same_as_built_anew(engine)
+
+
 # --- once, and no moment without ---
 
 
