@@ -145,7 +145,7 @@ def scaled(folder: Path, entries: int, minutes: float, processes: list[int]) -> 
     path = folder / f"{entries}.db"
     if not path.exists():
         contracts = max(4, entries // ENTRIES_EACH)
-        with recorded(folder / "one.db", 1, min(DAYS_EACH, entries // contracts)) as one:
+        with recorded(folder / f"{entries}-one.db", 1, min(DAYS_EACH, entries // contracts)) as one:
             stored = [row for row in one.store.read(1, entries) if row.stream == "contract:C0"]
         fill_with(path, forms(stored), contracts, START)
     found = {jobs: _built_apart(path, jobs, minutes) for jobs in processes}
