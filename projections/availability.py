@@ -256,6 +256,8 @@ def _because(history: History, t: Tally) -> tuple[int, ...]:
 
 # --- the register ---
 
+LONGER_THAN_A_MONTH = 40 * 86_400
+
 
 def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
     """The months whose last day lies from `first` to `last` and that broke A6.1, or A5.1 where that is rated.
@@ -276,9 +278,10 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
 def _labels(history: History, frames: Frames, stops: Sequence[Stop], first: date, last: date) -> list[str]:
     """The months that a stop touches and that can end in the days asked about; no other can be broken."""
     calendar = frames.at(instant_of(history.started.event.service_start)).calendar
-    end = calendar.day(first, last)[1]
+    start, end = calendar.day(first, last)
     local = calendar.local_date
-    months = {(local(s.start).replace(day=1), local(min(s.end, end) - 1).replace(day=1)) for s in stops}
+    near = [s for s in stops if s.end > start - LONGER_THAN_A_MONTH and s.start < end]
+    months = {(local(s.start).replace(day=1), local(min(s.end, end) - 1).replace(day=1)) for s in near}
     # a contract month is named by the calendar month it begins in
     return sorted({label for begins, until in months for label in months_between(add_months(begins, -1), until)})
 
