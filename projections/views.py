@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from ledger.events import LedgerOpened
 from ledger.spans import Instant, seconds
 from ledger.zones import TZ_VERSION
 from projections.view_fold import Clockwork, State, Version, fold
+from projections.view_processes import shared
 from projections.view_store import Building, Place, Tables
 
 BATCH = 5_000  # positions a follower takes in one transaction, at most
 CHUNK = 16  # contracts folded with one opening of the ledger: bounds the decoded entries kept
-AHEAD = 2  # chunks each process may be ahead of the writing: bounds the rows waiting to be written
 Progress = Callable[[int, int], None]  # contracts done, of how many
 Folded = tuple[str, list[Version], State, list[str]]  # contract, versions ended, its state, the streams it is told by
 Chunk = tuple[str, Sequence[str], int, int]  # the ledger, contracts, after position, up to position
@@ -98,7 +98,7 @@ def _fill(tables: Tables, url: str, book: Ledger, since: int, last: int, jobs: i
     size = min(CHUNK, max(1, len(contracts) // (4 * jobs)))
     chunks = ((url, contracts[n : n + size], since - 1, last) for n in range(0, len(contracts), size))
     done = 0
-    for folded in _folds(chunks, jobs):
+    for folded in shared(_fold_chunk, chunks, jobs):
         with tables.writing():
             for each in folded:
                 tables.save(*each, after=since - 1)
@@ -107,44 +107,6 @@ def _fill(tables: Tables, url: str, book: Ledger, since: int, last: int, jobs: i
             progress(done, len(contracts))
     with tables.writing():
         tables.track(last, book.root_at(last) if last else "")
-
-
-def _folds(chunks: Iterator[Chunk], jobs: int) -> Iterator[list[Folded]]:
-    """The chunks folded, by this process or by several, as they are done; few of them wait at a time."""
-    if jobs < 2:
-        yield from map(_fold_chunk, chunks)
-        return
-    import multiprocessing
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-    from concurrent.futures.process import BrokenProcessPool
-
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-    try:
-        under_way = {pool.submit(_fold_chunk, chunk) for chunk in islice(chunks, AHEAD * jobs)}
-        while under_way:
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            under_way |= {pool.submit(_fold_chunk, chunk) for chunk in islice(chunks, len(done))}
-            yield from (each.result() for each in done)
-    except BrokenProcessPool as error:
-        raise Refused("store_failed", "a process that folded contracts was killed; the old views stand") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """In a process that folds: were the one that gives it work killed, it would wait for more for ever."""
-    import multiprocessing
-    import os
-    import threading
-
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _fold_chunk(chunk: Chunk) -> list[Folded]:

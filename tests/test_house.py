@@ -20,7 +20,7 @@ DOORS = {
     "ledger/book.py", "ledger/recording.py", "ledger/sqlite_store.py", "ledger/sqlite_queue.py", "ledger/postgres_store.py", "ledger/store.py",
     "ledger/journal.py", "ledger/codec.py", "ledger/sqlite_recorder.py", "ledger/terms.py", "ledger/keys.py", "ledger/publishing.py", "replays/cli.py", "replays/show.py",
     "ledger/witnesses.py", "ledger/timestamps.py", "ledger/signing.py", "ledger/headlock.py", "ledger/evidence.py",
-    "projections/view_file.py",
+    "projections/view_file.py", "projections/view_processes.py",
 }  # fmt: skip
 DOOR_FOLDERS = ("replays/commands/", "ledger/intake/")
 MACHINE = {"sqlite3", "psycopg", "os", "time", "socket", "subprocess", "http", "urllib", "random", "threading"}
