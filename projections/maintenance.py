@@ -49,6 +49,11 @@ def maintenance(history: History, frames: Frames, maintenances: tuple[str, ...] 
     )
 
 
+def told(history: History, frames: Frames) -> dict[str, Any]:
+    """The result of `maintenance` of all of them, without how it came about."""
+    return {work.name: _row(_measure(history, frames, work)) for work in _works(history)}
+
+
 def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
     """What maintenances broke of A5.3, A5.4, A5.5 and A6.6, filed from `first` to `last`, local dates, included.
 

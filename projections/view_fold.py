@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ledger.codec import Entry, Unread
 from ledger.corrections import replacement, resolve_target
 from ledger.errors import Refused
-from ledger.events import Corrected, Event, Retracted
+from ledger.events import Corrected, Event, MaintenanceStatusPublished, Retracted
 from ledger.order import ThingKey, group_of
 from ledger.spans import FIRST, FOREVER, Instant, seconds
 from projections.bearing import KINDS
@@ -23,7 +23,7 @@ from projections.validity import ANY
 from projections.view_tables import NO_OFFICE, Key, Moment, Rows, Unit, Value, unit_of, units
 
 Pair = tuple[int, Entry]
-BACKUP = "backup"  # the noun of what FACTS tell of
+CALLED = ("backup", "maintenance")  # what rows are called by, with its service where another stream uses the id
 THINGS = KINDS.union(FACTS)  # what happened to something, and bears on nothing that was over before
 
 
@@ -144,7 +144,7 @@ class _Begun:
         self._since: dict[tuple[str, ThingKey], Instant] = {}
         self._said: dict[int, tuple[str, ThingKey | None, Event | Unread]] = {}  # kind, thing, first content
         self._ids: dict[tuple[str, str], list[int]] = {}
-        self._streams: dict[ThingKey, set[str]] = {}  # which use the id of a backup
+        self._streams: dict[ThingKey, set[str]] = {}  # which use the id of such a thing
         self._office: set[tuple[str, ThingKey]] = set()  # backups that any version calls one of office documents
 
     def take(self, position: int, entry: Entry) -> tuple[frozenset[str], Instant]:
@@ -163,7 +163,7 @@ class _Begun:
         if OFFICE in (getattr(original, "scope", ""), getattr(said, "scope", "")):
             self._office.add(named)
         office = named in self._office
-        if group[0] == BACKUP and self._called_anew(named, entry.stream, office and entry.event is not said):
+        if group[0] in CALLED and self._called_anew(named, entry.stream, office and entry.event is not said):
             since = FIRST
         return frozenset((kind, NO_OFFICE) if office else (kind,)), since
 
@@ -184,9 +184,10 @@ class _Begun:
         kind, group, original = self._said[target]
         if isinstance(act, Corrected) and not isinstance(original, Unread | Corrected | Retracted):
             try:
-                return kind, group, original, replacement(original, act)
+                instead = replacement(original, act)
             except Refused:
                 return kind, None, original, original
+            return kind, group if _thing(instead) == group else None, original, instead
         return kind, group, original, original
 
     def touched(self, position: int, entry: Entry, known: Mapping[str, Unit]) -> set[str]:
@@ -202,6 +203,8 @@ class _Begun:
 
 
 def _thing(event: Event | Unread) -> ThingKey | None:
+    if isinstance(event, MaintenanceStatusPublished):
+        return None if event.maintenance is None else ("maintenance", event.maintenance)
     return group_of(event) if isinstance(event, Event) and type(event) in THINGS else None
 
 

@@ -21,6 +21,7 @@ from ledger.events import ReadingAdopted
 from ledger.history import History
 from ledger.spans import FIRST, FOREVER, Instant, seconds
 from ledger.workdays import add_months
+from projections import maintenance
 from projections.asking import _frame_named
 from projections.backups import UNTIL_REPLACED, held, shown_end
 from projections.bearing import CONTRACT, KINDS
@@ -71,7 +72,7 @@ TABLES: tuple[Table, ...] = (
 )  # fmt: skip
 BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
 
-BY_MONTH = ("availability", "backups")  # whose part of the register is computed month by month
+BY_MONTH = ("availability", "backups", "maintenance")  # whose part of the register is computed month by month
 NO_OFFICE = "no backup of office documents"  # stands among the kinds of a unit: the first of them bears on it
 BEARING = frozenset(map(attrgetter("__name__"), (*KINDS, *CONTRACT)))  # what bears on the availability of a month
 
@@ -148,6 +149,7 @@ def units(moment: Moment) -> dict[str, Callable[[], tuple[Rows, Unit]]]:
         found[f"backups {label}"] = lambda label=label: _backups(moment, label, months)  # type: ignore[misc]
         found[f"breaches availability {label}"] = lambda label=label: _broken_month(moment, label)  # type: ignore[misc]
         found[f"breaches backups {label}"] = lambda label=label: _missing_backups(moment, label)  # type: ignore[misc]
+        found[f"breaches maintenance {label}"] = lambda label=label: _worked(moment, label)  # type: ignore[misc]
     for subject in (subject for subject in SUBJECTS if subject not in BY_MONTH):
         found[f"breaches {subject}"] = lambda subject=subject: _register(moment, subject)  # type: ignore[misc]
     return found
@@ -187,6 +189,10 @@ def _refused_or(name: str, rule: Callable[[], Rows]) -> Rows:
         return {("refusals", (name,)): (refused.code, refused.message)}
 
 
+def _refused(rows: Rows) -> bool:
+    return any(table == "refusals" for table, _ in rows)
+
+
 def _contract(moment: Moment) -> Rows:
     history = moment.history
     started, scope = history.started.event, history.scope_at(history.now)
@@ -208,14 +214,15 @@ def _month(moment: Moment, label: str) -> tuple[Rows, Unit]:
         return {("availability", (label,)): _figures("availability", m.ask("availability", month=label))}
 
     rows, unit = _computed(moment, name, rule)
-    if ("refusals", (name,)) in rows:
+    if _refused(rows):
         return rows, unit
     history = moment.meant({"month": label})
     return rows, unit._replace(ends_at=month_of(history, moment.frames(history), label)[2][1])
 
 
 def _maintenance(moment: Moment) -> Rows:
-    found = moment.ask("maintenance")
+    history = moment.meant({})
+    found = maintenance.told(history, moment.frames(history))
     return {("maintenance", (name,)): _figures("maintenance", row) for name, row in found.items()}
 
 
@@ -246,7 +253,7 @@ def _backups(moment: Moment, label: str, months: list[str]) -> tuple[Rows, Unit]
         return rows
 
     rows, unit = _computed(moment, f"backups {label}", rule)
-    if ("refusals", (f"backups {label}",)) in rows:
+    if _refused(rows):
         return rows, unit
     kept = moment.kept({})
     owed = [kept.owed_until(backup) for backup in kept.completed(start, end)]
@@ -259,21 +266,39 @@ def _missing_backups(moment: Moment, label: str) -> tuple[Rows, Unit]:
     A thing that began after it changes nothing of it, unless it is what a backup deleted too early waited for, or
     the first backup of office documents: since then each day without one has its row.
     """
-    name = f"breaches backups {label}"
-    first = date.fromisoformat(f"{label}-01")
-    last = add_months(first, 1) - timedelta(days=1)
-
-    def rule(m: Moment) -> Rows:
-        return _rows("backups", _filed(m, "backups", max(first, _period(m)[0]), last), m.calendar)
-
-    rows, unit = _computed(moment, name, rule)
-    if ("refusals", (name,)) in rows:
+    rows, unit = _of_month(moment, "backups", label)
+    if _refused(rows):
         return rows, unit
-    values = {"first": _period(moment)[0], "last": last}
-    if not moment.kept(values).has_office:
+    last = _days(label)[1]
+    if not moment.kept({"first": _period(moment)[0], "last": last}).has_office:
         unit = unit._replace(kinds=unit.kinds | {NO_OFFICE})
     waits = any(UNTIL_REPLACED in figures for figures in rows.values())
     return rows, unit if waits else unit._replace(ends_at=moment.calendar.at(last, "24:00"))
+
+
+def _worked(moment: Moment, label: str) -> tuple[Rows, Unit]:
+    """What maintenances broke that is filed in a calendar month: one that began after it changes nothing of it."""
+    rows, unit = _of_month(moment, "maintenance", label)
+    if _refused(rows):
+        return rows, unit
+    margin = 2 * 86_400  # it is filed by the date of the booklet then in force, wherever that keeps time
+    return rows, unit._replace(ends_at=moment.calendar.at(_days(label)[1], "24:00") + margin)
+
+
+def _of_month(moment: Moment, subject: str, label: str) -> tuple[Rows, Unit]:
+    """A subject's part of the register that is filed in a calendar month."""
+    first, last = _days(label)
+
+    def rule(m: Moment) -> Rows:
+        return _rows(subject, _filed(m, subject, max(first, _period(m)[0]), last), m.calendar)
+
+    return _computed(moment, f"breaches {subject} {label}", rule)
+
+
+def _days(label: str) -> tuple[date, date]:
+    """The first and the last day of a month."""
+    first = date.fromisoformat(f"{label}-01")
+    return first, add_months(first, 1) - timedelta(days=1)
 
 
 def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
@@ -284,8 +309,7 @@ def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
     verdicts are followed once more without it, and say how long they hold.
     """
     name = f"breaches availability {label}"
-    first = date.fromisoformat(f"{label}-01")
-    last = add_months(first, 1) - timedelta(days=1)
+    first, last = _days(label)
 
     def rule(m: Moment, looked_at: LookedAt | None = None) -> Rows:
         return _rows(
@@ -298,7 +322,7 @@ def _broken_month(moment: Moment, label: str) -> tuple[Rows, Unit]:
     if unit.until == moment.history.second + 1:
         _, verdicts = _computed(moment, name, lambda m: rule(m, {}))
         unit = unit._replace(until=verdicts.until)
-    if ("refusals", (name,)) in rows:
+    if _refused(rows):
         return rows, unit
     kinds = (unit.kinds - {ANY}) | BEARING if ANY in unit.kinds else unit.kinds
     return rows, unit._replace(kinds=kinds, ends_at=moment.calendar.at(last, "24:00"))

@@ -155,6 +155,9 @@ class Life:
         told = self.dice.random() < 0.5 and self.tell(
             stream, "maintenance_announced", maintenance=name, published_at=self.at(), planned_start=starts, planned_end=ends
         )
+        if self.dice.random() < 0.4:
+            of = self.dice.choice([name, name, f"M{self.dice.randint(1, 4)}", None])
+            self.tell(stream, "maintenance_status_published", at=self.at(-back / 2), **({} if of is None else {"maintenance": of}))
         for kind, more in (("maintenance_started", {"kind": "planned"}), ("blocking_started", {}), ("blocking_ended", {}),
                            ("maintenance_ended", {})):  # fmt: skip
             if told or self.tell(stream, kind, maintenance=name, at=self.at(-back / 3), **more):
@@ -203,6 +206,8 @@ class Life:
         data = json.loads(json.dumps(_plain_fields(found)))
         if "scope" in data and self.dice.random() < 0.3:
             data |= {"scope": self.dice.choice(["client_data", "office_documents"]), "tiers": ["daily"]}
+        if "maintenance" in data and "page_hash" not in data and self.dice.random() < 0.3:
+            data["maintenance"] = f"M{self.dice.randint(1, 4)}"
         for field in ("at", "started_at", "completed_at", "from"):
             if data.get(field):
                 data[field] = (datetime.fromisoformat(data[field]) - timedelta(days=self.dice.choice([0.001, 1, 20]))).isoformat()
