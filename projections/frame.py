@@ -51,7 +51,7 @@ class Frames:
         self._switches = dict(switches or {})
         DEFAULT.with_switches(self._switches)  # refuse unknown ones at once
         self._found: dict[int, Frame] = {}  # by how many changes had taken effect
-        self._made: dict[Any, Any] = {}
+        self._made: dict[Any, Any] = {}  # of this history, by what made it
 
     def at(self, instant: Instant) -> Frame:
         """The frame in force at an instant. Raises `Refused("unknown_terms")`."""
@@ -107,8 +107,8 @@ class Frames:
         facts = [terms_fact, *because] + ([] if calendar_fact is None else [calendar_fact])
         published = None if calendar_fact is None else calendar_fact.event
         frame = _framed(
-            _Same(terms_fact.event), _Same(published), tuple(sorted({p for f in facts for p in f.positions})),
-            tuple(_Same(fact.event) for fact in adopted), tuple(self._switches.items()),
+            Same(terms_fact.event), Same(published), tuple(sorted({p for f in facts for p in f.positions})),
+            tuple(Same(fact.event) for fact in adopted), tuple(self._switches.items()),
         )  # fmt: skip
         if self._looked_at is None:
             return frame
@@ -136,7 +136,7 @@ class Frames:
         return named, named_by
 
     def _calendar(self, terms_fact: Fact, instant: Instant) -> Fact | None:
-        wanted = _parsed(_Same(terms_fact.event)).calendar.id
+        wanted = _parsed(Same(terms_fact.event)).calendar.id
         if wanted is None:
             return None
         published = [f for f in self._history.frame if isinstance(f.event, CalendarPublished)]
@@ -151,48 +151,50 @@ def _in_force(versions: list[Fact], instant: Instant, what: str) -> Fact:
     return max(begun, key=lambda f: (seconds(f.event.effective_from), f.position)) if begun else versions[0]
 
 
-class _Same:
-    """An event as a key of a cache, which keeps it: the same one only, so that nothing is compared or encoded."""
+class Same:
+    """A thing as a key of a cache, which keeps it: the same one only, so that nothing is compared or encoded."""
 
-    def __init__(self, event: Any) -> None:
-        self.event = event
+    __slots__ = ("it",)
+
+    def __init__(self, it: Any) -> None:
+        self.it = it
 
     def __hash__(self) -> int:
-        return id(self.event)
+        return id(self.it)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.event is other.event
+        return isinstance(other, Same) and self.it is other.it
 
 
 @lru_cache(maxsize=64)
-def _parsed(published: _Same) -> Terms:
-    return parse_terms(published.event.content)
+def _parsed(published: Same) -> Terms:
+    return parse_terms(published.it.content)
 
 
 @lru_cache(maxsize=256)
 def _framed(
-    terms: _Same, published: _Same, because: tuple[int, ...], adopted: tuple[_Same, ...],
+    terms: Same, published: Same, because: tuple[int, ...], adopted: tuple[Same, ...],
     switches: tuple[tuple[str, str], ...],
 ) -> Frame:  # fmt: skip
     """The one frame of these facts, whichever history of the contract they are read in."""
     reading = DEFAULT
     for each in adopted:
-        reading = reading.with_switches(each.event.switches)
+        reading = reading.with_switches(each.it.switches)
     reading = reading.with_switches(dict(switches))
     return Frame(
         terms=_parsed(terms),
         reading=reading,
         calendar=_calendar_for(terms, published, reading.holidays),
-        terms_version=f"{terms.event.terms} {terms.event.version}",
-        calendar_version="none" if published.event is None else _version(published.event),
+        terms_version=f"{terms.it.terms} {terms.it.version}",
+        calendar_version="none" if published.it is None else _version(published.it),
         because=because,
     )
 
 
 @lru_cache(maxsize=64)
-def _calendar_for(terms: _Same, published: _Same, holidays: str) -> Calendar:
+def _calendar_for(terms: Same, published: Same, holidays: str) -> Calendar:
     """The one calendar of these terms and this table (of no event: none), which then keeps its hash."""
-    event = published.event
+    event = published.it
     tables = {} if event is None else {event.calendar: _calendar_data(event)}
     return calendar_for(_parsed(terms), tables, DEFAULT.with_switches({"holidays": holidays}))
 

@@ -26,7 +26,7 @@ from ledger.spans import FIRST, FOREVER, Instant, Span, seconds
 from ledger.workdays import Calendar, add_months, iso_week_label
 from projections.copies import CHANGES, Copies, copies_at, copies_over_time
 from projections.finding import at
-from projections.frame import Frame, Frames
+from projections.frame import Frame, Frames, Same
 from projections.periods import days_between, months_between
 
 T = TypeVar("T")
@@ -130,8 +130,12 @@ class Kept:
 
     def completed(self, start: Instant, end: Instant) -> list[Backup]:
         """The backups that completed in `[start, end)`."""
-        instants = [backup.completed_at for backup in self.backups]
+        instants = self._completions
         return self.backups[bisect_left(instants, start) : bisect_left(instants, end)]
+
+    @cached_property
+    def _completions(self) -> list[Instant]:
+        return [backup.completed_at for backup in self.backups]
 
     def find(self, stream: str, identity: str, scope: str) -> Backup | None:
         """The backup a fact of `stream` means by that id: its own stream's, or else the only one so called."""
@@ -366,26 +370,11 @@ def _backups(history: History, eras: Eras) -> Iterable[Backup]:
         told = after.get((stream, identity), ())
         name = identity if uses[identity] == 1 else history.name(fact, identity)
         frame = eras.at(at(fact, "completed_at"))
-        yield _backup(name, _Same(fact), tuple(map(_Same, told)), _Same(frame))
-
-
-class _Same:
-    """A thing as a key of a cache, which keeps it: the same one only, so that nothing is compared."""
-
-    __slots__ = ("it",)
-
-    def __init__(self, it: Any) -> None:
-        self.it = it
-
-    def __hash__(self) -> int:
-        return id(self.it)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.it is other.it
+        yield _backup(name, Same(fact), tuple(map(Same, told)), Same(frame))
 
 
 @lru_cache(maxsize=KEPT_BACKUPS)
-def _backup(name: str, fact: _Same, after: tuple[_Same, ...], frame: _Same) -> Backup:
+def _backup(name: str, fact: Same, after: tuple[Same, ...], frame: Same) -> Backup:
     """The one backup of these facts, in whichever history they are read: what was worked out of it is kept with it."""
     return Backup(
         name=name,

@@ -1,9 +1,9 @@
 """One contract folded from a position to another: which rows of its views came, went or turned, and where.
 
 An entry has those units computed anew that looked at facts of its kind; the passing of time, those whose
-answer may turn by then, at the first position recorded so late. An outage, exclusion or maintenance leaves a
-month alone that ended before anything of it began, by the same rule that cuts a history to what bears on a
-month (`bearing`). All else would come out as it was, and is not computed.
+answer may turn by then, at the first position recorded so late. An outage, exclusion, maintenance or backup
+leaves a month alone that ended before anything of it began, by the same rule that cuts a history to what bears
+on a month (`bearing`). All else would come out as it was, and is not computed.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class _Begun:
         return frozenset((kind, NO_OFFICE) if office else (kind,)), since
 
     def _called_anew(self, named: tuple[str, ThingKey], stream: str, office_acted_on: bool) -> bool:
-        """Whether more than one backup turns: by what they are called, or whether any is one of office documents."""
+        """Whether rows of others may turn: by what they are called, or as backups of office documents are heard of."""
         using = self._streams.setdefault(named[1], set())
         using.add(stream)
         return len(using) > 1 or office_acted_on

@@ -73,6 +73,7 @@ TABLES: tuple[Table, ...] = (
 BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
 
 BY_MONTH = ("availability", "backups", "maintenance")  # whose part of the register is computed month by month
+NO_MONTH = "0001-01"  # there is none before the service begins, but there may be backups
 NO_OFFICE = "no backup of office documents"  # stands among the kinds of a unit: the first of them bears on it
 BEARING = frozenset(map(attrgetter("__name__"), (*KINDS, *CONTRACT)))  # what bears on the availability of a month
 
@@ -145,8 +146,9 @@ def units(moment: Moment) -> dict[str, Callable[[], tuple[Rows, Unit]]]:
     for label in months:
         found[f"availability {label}"] = lambda label=label: _month(moment, label)  # type: ignore[misc]
     found["maintenance"] = lambda: _computed(moment, "maintenance", _maintenance)
+    for label in months or [NO_MONTH]:
+        found[f"backups {label}"] = lambda label=label: _backups(moment, label, months or [NO_MONTH])  # type: ignore[misc]
     for label in months:
-        found[f"backups {label}"] = lambda label=label: _backups(moment, label, months)  # type: ignore[misc]
         found[f"breaches availability {label}"] = lambda label=label: _broken_month(moment, label)  # type: ignore[misc]
         found[f"breaches backups {label}"] = lambda label=label: _missing_backups(moment, label)  # type: ignore[misc]
         found[f"breaches maintenance {label}"] = lambda label=label: _worked(moment, label)  # type: ignore[misc]
@@ -231,10 +233,9 @@ def _backups(moment: Moment, label: str, months: list[str]) -> tuple[Rows, Unit]
 
     What is told of a thing that began once none of them is owed any more bears on none of them.
     """
-    calendar = moment.calendar
-    first, after = date.fromisoformat(f"{label}-01"), add_months(date.fromisoformat(f"{label}-01"), 1)
-    start = FIRST if label == months[0] else calendar.at(first)
-    end = FOREVER if label == months[-1] else calendar.at(after)
+    first, last = _days(label)
+    start = FIRST if label == months[0] else moment.calendar.at(first)
+    end = FOREVER if label == months[-1] else moment.calendar.at(last, "24:00")
 
     def rule(m: Moment) -> Rows:
         if label == months[-1]:
@@ -247,7 +248,7 @@ def _backups(moment: Moment, label: str, months: list[str]) -> tuple[Rows, Unit]
             lies = now_so.state_at(now) if now_so else None
             told = held(now_so, lies) if now_so and lies and not lies.deleted else {}
             rows["backups", (backup.name,)] = _values([
-                calendar.local_date(backup.completed_at).isoformat()[:7], shown_end(kept, backup),
+                m.calendar.local_date(backup.completed_at).isoformat()[:7], shown_end(kept, backup),
                 *(told.get(name) for name in HELD), now_so is not None and standing.is_guaranteed(now_so, now),
             ])  # fmt: skip
         return rows
@@ -255,8 +256,7 @@ def _backups(moment: Moment, label: str, months: list[str]) -> tuple[Rows, Unit]
     rows, unit = _computed(moment, f"backups {label}", rule)
     if _refused(rows):
         return rows, unit
-    kept = moment.kept({})
-    owed = [kept.owed_until(backup) for backup in kept.completed(start, end)]
+    owed = map(moment.kept({}).owed_until, moment.kept({}).completed(start, end))
     return rows, unit._replace(ends_at=max([end, *(FOREVER if until is None else until for until in owed)]))
 
 

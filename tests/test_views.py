@@ -92,6 +92,22 @@ def test_what_a_backup_deleted_too_early_waited_for_is_told_though_it_comes_mont
         same_as_built_anew(engine)
 
 
+def test_a_backup_from_before_the_service_began_stands_in_the_views_before_and_after_it_does(tmp_path: Path) -> None:
+    with engine_of("sqlite", tmp_path) as engine, closing((told := life(1, engine, 0)).book):
+        late = {"contract": "C3", "plan": "open", "service_start": "2026-02-10T00:00:00+01:00", "production_named_users": 1}
+        assert told.tell("contract:C3", "contract_started", **late)
+        made = {"started_at": told.at(-0.1), "completed_at": told.at(), "tiers": ["weekly"], "locations": ["A", "B"]}
+        assert told.tell("contract:C3", "backup_completed", backup="B1", scope="client_data", **made)
+        build(engine)
+        agree(engine, told.book, [told.book.position])
+        for days, place in ((1, "A"), (90, "B")):
+            told.clock.now += timedelta(days=days)
+            assert told.tell("contract:C3", "backup_copy_lost", backup="B1", location=place, at=told.at())
+            follow_once(engine, told.book)
+        agree(engine, told.book, range(1, told.book.position + 1))
+        same_as_built_anew(engine)
+
+
 # --- once, and no moment without ---
 
 
