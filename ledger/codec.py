@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Union
 
@@ -116,6 +116,16 @@ def encode_entry(entry: Entry) -> bytes:
     return state
 
 
+def encode_entries(entries: Sequence[Entry]) -> list[bytes]:
+    """As `encode_entry` for each, in one call, but which of them it refuses is not said."""
+    try:
+        states = _encoder.encode_lines(entries).split(b"\n")
+    except UnicodeEncodeError:
+        return [encode_entry(entry) for entry in entries]
+    states.pop()  # what comes after the last line's end; no line holds another, as JSON escapes them in texts
+    return states if max(map(len, states), default=0) <= MAX_ENTRY_BYTES else [encode_entry(entry) for entry in entries]
+
+
 def decode_entry(state: bytes) -> Entry:
     """The entry of these bytes. Raises `Refused("damaged_ledger")` when they are no entry at all."""
     try:
@@ -187,13 +197,10 @@ def event_of(kind: str, payload: dict[str, Any]) -> Event:
         raise _fault(str(e), kind, payload) from e
 
 
-def salts() -> Iterator[str]:
+def salts(count: int) -> list[str]:
     """Salts for new entries, 128 random bits each as 32 hex digits: no hash of an entry can be guessed at."""
-    count = 4  # asked of the system at once: few for one record, many for a long batch
-    while True:
-        block = os.urandom(16 * count).hex()
-        yield from [block[start : start + 32] for start in range(0, len(block), 32)]
-        count = min(4 * count, 256)
+    drawn = os.urandom(16 * count).hex()
+    return [drawn[start : start + 32] for start in range(0, 32 * count, 32)]
 
 
 # --- what msgspec says, in the ledger's words ---

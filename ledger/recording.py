@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Literal, cast
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from ledger.acts import act, says_same
 from ledger.belonging import LEDGER_STREAM, ORDINARY, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
-from ledger.codec import TOPICS, Entry, decode_entry, encode_entry, salts
+from ledger.codec import Entry, decode_entry, encode_entries, encode_entry, salts, topic_of
 from ledger.columns import FEWEST, sound
 from ledger.corrections import ACTS
 from ledger.errors import Refused
@@ -39,6 +40,7 @@ LEARNT_AHEAD = 64  # streams of a batch, at most, that are learnt before it asks
 PORTION = 4 * WIDTH  # entries taken and put together: what the processor's own memory holds
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
 new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__new__, NewRow))  # half its cost
+_stream, _version = attrgetter("stream"), attrgetter("version")
 
 
 class Receipt(Struct, frozen=True, gc=False):
@@ -95,7 +97,7 @@ class Recording:
 
     def _learnt_ahead(self, drafts: Sequence[Draft]) -> dict[str, StreamState]:
         """The streams of a batch that are not kept, learnt while others may write."""
-        missing = {draft.stream for draft in drafts if draft.stream not in self._streams}
+        missing = set(map(_stream, drafts)) - self._streams.keys()
         if len(missing) > LEARNT_AHEAD:  # a batch of many is long however it is done
             return {}
         return {name: Learning(self._store).learnt(name) for name in missing}
@@ -149,7 +151,8 @@ class _Batch:
         self._next = (last.position if last is not None else 0) + 1
         self._rows: list[NewRow] = []
         self.known = Knowledge(recording._store, transaction, recording._streams, self._next)
-        self._salts = salts()
+        self._salts: Iterator[str] = iter(())
+        self._taken: list[Entry] = []  # and not encoded yet
         if last is None:
             opening = enumerate(recording._opening(self.recorded_at), 1)
             self.take([Draft(stream=LEDGER_STREAM, source="ledger", id=f"opening-{n}", event=e) for n, e in opening])
@@ -194,48 +197,65 @@ class _Batch:
         """Checks and encodes these, and answers for each. Raises `Refused` naming line and id."""
         many = len(drafts) >= FEWEST
         self._sound = sound([draft.event for draft in drafts], self.recorded_at) if many else frozenset()
+        self._salts = iter(salts(len(drafts)))
         receipts = []
         try:
             for draft in drafts:
                 receipts.append(self._take(draft))
         except Refused as refused:
+            self._encode(drafts)  # what is wrong with an earlier one is said first
             raise refused.at(draft.line, draft.id) from None
+        self._encode(drafts)
         return receipts
+
+    def _encode(self, drafts: Sequence[Draft]) -> None:
+        """What was taken of these becomes rows, in one call. Raises `Refused` naming line and id."""
+        taken, self._taken = self._taken, []
+        try:
+            states = encode_entries(taken)
+        except Refused:
+            _refuse_first(taken, drafts)
+            raise
+        streams, versions = map(_stream, taken), map(_version, taken)
+        topics = [topic_of(entry.event) for entry in taken]
+        self._rows += map(new_row, zip(streams, versions, topics, states, strict=True))
 
     def _take(self, draft: Draft) -> Receipt:
         name, event_id, event = draft.stream, draft.id, draft.event
-        stream = self.known.caught_up.get(name) or self.known.stream(name)
+        known = self.known
+        stream = known.caught_up.get(name) or known.stream(name)
         kind = type(event)
         keys = stream.keys
-        if event_id in keys:
+        same_id = keys.get(event_id)
+        if same_id is not None:
             found = stream.find(draft.source, event_id)
             if found is not None:
                 return self._again(draft, found, stream)
         if not (stream.version and stream.of_contract and kind in ORDINARY):
-            check_stream(draft, stream.version, self.known.named_services)
+            check_stream(draft, stream.version, known.named_services)
         if draft.attested_at is not None and draft.attested_at > self._latest:
             raise Refused("occurred_after_recorded", f"attestedat {draft.attested_at.isoformat()} lies ahead")
+        recorded_at = self.recorded_at
         if kind not in self._sound:
-            check(event, self.recorded_at)
-            check_days(event, self.recorded_at, self.known.published.zones)
+            check(event, recorded_at)
+            check_days(event, recorded_at, known.published.zones)
         position = self._next
         plan = PLANS.get(kind)
         if plan is not None:
             self._follow(plan, event, stream)
         elif isinstance(event, ACTS):
-            event = act(self.known, stream, draft, event, position, self.recorded_at)
-        version = stream.version + 1
+            event = act(known, stream, draft, event, position, recorded_at)
+        stream.version = version = stream.version + 1
         entry = Entry(
-            stream=name, version=version, recorded_at=self.recorded_at, recorded_by=self._recorded_by,
+            stream=name, version=version, recorded_at=recorded_at, recorded_by=self._recorded_by,
             source=draft.source, id=event_id, attested_at=draft.attested_at, salt=next(self._salts), event=event,
         )  # fmt: skip
-        self._rows.append(new_row((name, version, TOPICS[kind], encode_entry(entry))))
-        self.known.entries[position] = entry
+        self._taken.append(entry)
+        known.entries[position] = entry
         self._next = position + 1
-        stream.version = version
-        known = (draft.source, position, version)
-        keys[event_id] = (known,) if event_id not in keys else (*keys[event_id], known)
-        return Receipt(position, name, version, self.recorded_at, "recorded")
+        key = (draft.source, position, version)
+        keys[event_id] = (key,) if same_id is None else (*same_id, key)
+        return Receipt(position, name, version, recorded_at, "recorded")
 
     def _follow(self, plan: Plan, event: Event, stream: StreamState) -> None:
         """The event takes its place among those of its thing, if it may follow them."""
@@ -259,3 +279,14 @@ class _Batch:
             where = f"source {source} and id {draft.id} stand at position {position}"
             raise Refused("conflict", f"{where} with other content")
         return Receipt(position, draft.stream, version, first.recorded_at, "already_recorded")
+
+
+def _refuse_first(taken: Sequence[Entry], drafts: Sequence[Draft]) -> None:
+    """Raises what is wrong with the first of these that cannot be encoded, at the draft it was taken from."""
+    for entry in taken:
+        try:
+            encode_entry(entry)
+        except Refused as refused:
+            key = (entry.stream, entry.source, entry.id)
+            draft = next(d for d in drafts if (d.stream, d.source, d.id) == key)
+            raise refused.at(draft.line, draft.id) from None

@@ -64,7 +64,16 @@ MEANINGS = (
 
 INSERT = "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?)"
 AT_ONCE = 128  # rows of one statement: what SQLite does for each statement then counts little
-_INSERT_MANY = INSERT + ", (?, ?, ?, ?)" * (AT_ONCE - 1)
+BESIDE = 1024  # rows of a statement long enough to be carried out beside the writer (`ledger.sqlite_beside`)
+
+
+def insert_many(count: int) -> str:
+    """The statement for so many rows, their columns one after the other."""
+    return INSERT + ", (?, ?, ?, ?)" * (count - 1)
+
+
+_INSERT_MANY = insert_many(AT_ONCE)
+INSERT_BESIDE = insert_many(BESIDE)
 _COLUMNS = "position, originator_id, originator_version, topic, state"
 _HIGHEST_EVER = "SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'"
 _LAST = f"SELECT {_COLUMNS}, ({_HIGHEST_EVER}) FROM stored_events ORDER BY position DESC LIMIT 1"
@@ -145,10 +154,15 @@ def append(connection: Connection, rows: Sequence[NewRow], last: int | None) -> 
     for start in range(0, together, AT_ONCE):
         connection.execute(_INSERT_MANY, list(chain.from_iterable(rows[start : start + AT_ONCE])))
     connection.executemany(INSERT, rows[together:])
-    (highest,) = connection.execute("SELECT last_insert_rowid()").fetchone()
-    if highest - last != len(rows):
-        raise Refused("damaged_ledger", f"the position after {last} was given before: entries were cut off the end")
+    check_follows(connection, last, len(rows))
     return last + 1
+
+
+def check_follows(connection: Connection, last: int, count: int) -> None:
+    """Raises `Refused("damaged_ledger")` unless the `count` rows just inserted follow position `last`."""
+    (highest,) = connection.execute("SELECT last_insert_rowid()").fetchone()
+    if highest - last != count:
+        raise Refused("damaged_ledger", f"the position after {last} was given before: entries were cut off the end")
 
 
 def last_row(connection: Connection) -> Row | None:

@@ -1,18 +1,24 @@
 """What a writer does between taking a SQLite ledger's write lock and giving it up.
 
 The store lends its writing connection for the length of the `with`; whatever failed meanwhile, even if its
-caller swallowed the error, makes the whole of it roll back.
+caller swallowed the error, makes the whole of it roll back. While more rows are to come, SQLite takes those at
+hand in beside the writer; any other question waits for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ledger import sqlite_schema as sql
 from ledger import sqlite_tree
 from ledger.store import NewRow, Row
+
+if TYPE_CHECKING:
+    from ledger.sqlite_beside import Beside
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,7 +31,7 @@ class SQLiteTransaction:
     says an error of SQLite as the ledger says it.
     """
 
-    __slots__ = ("_begin", "_connection", "_end", "_failure", "_position", "_told")
+    __slots__ = ("_begin", "_beside", "_connection", "_end", "_failure", "_position", "_tiles", "_told", "_unsettled")
 
     def __init__(
         self, begin: Callable[[], sql.Connection], end: Callable[[bool], None], told: Callable[[Any], Exception]
@@ -36,6 +42,9 @@ class SQLiteTransaction:
         self._connection: sql.Connection | None = None
         self._failure: BaseException | None = None
         self._position: int | None = None  # the last, once known
+        self._beside: Beside | None = None  # for a batch long enough to need it
+        self._unsettled = 0  # rows that are being inserted there
+        self._tiles: list[tuple[int, int, bytes, bytes]] = []  # put meanwhile
 
     def __enter__(self) -> Self:
         self._connection = self._begin()
@@ -44,6 +53,10 @@ class SQLiteTransaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._beside is not None:
+            with suppress(Exception):  # it is kept, and raised below
+                self._ask(_nothing)
+            self._beside.close()
         self._connection = None
         self._end(kind is None and self._failure is None)
         if kind is None and self._failure is not None:
@@ -62,22 +75,55 @@ class SQLiteTransaction:
 
     def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
         assert rows, "nothing to insert"
+        if more and len(rows) == sql.BESIDE and self._position is not None:
+            return self._insert_beside(rows, self._position)
         first = self._ask(sql.append, rows, self._position)
         self._position = first + len(rows) - 1
         return first
+
+    def _insert_beside(self, rows: Sequence[NewRow], last: int) -> int:
+        columns = list(chain.from_iterable(rows))
+        self._ask(self._begin_beside, columns)
+        self._unsettled = len(rows)
+        self._position = last + len(rows)
+        return last + 1
+
+    def _begin_beside(self, connection: sql.Connection, columns: Sequence[Any]) -> None:
+        if self._beside is None:
+            from ledger.sqlite_beside import Beside
+
+            self._beside = Beside(connection)
+        self._beside.execute(sql.INSERT_BESIDE, columns)
 
     def begin_tree(self) -> bool:
         return self._ask(sqlite_tree.begin_tree, sql.SCHEMA_VERSION)
 
     def put_tile(self, level: int, number: int, root: bytes, hashes: bytes) -> None:
-        self._ask(sqlite_tree.put_tile, level, number, root, hashes)
+        if self._unsettled:
+            self._tiles.append((level, number, root, hashes))
+        else:
+            self._ask(sqlite_tree.put_tile, level, number, root, hashes)
 
     def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
         return self._ask(sqlite_tree.tile_roots, level, first, count)
 
+    def _settle(self, connection: sql.Connection) -> None:
+        """What was begun beside is done, and what waited for it too."""
+        count, self._unsettled = self._unsettled, 0
+        tiles, self._tiles = self._tiles, []
+        if count:
+            assert self._beside is not None
+            assert self._position is not None
+            self._beside.settle()
+            sql.check_follows(connection, self._position - count, count)
+        for tile in tiles:
+            sqlite_tree.put_tile(connection, *tile)
+
     def _ask(self, question: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         assert self._connection is not None, "the transaction is over"
         try:
+            if self._unsettled:
+                self._settle(self._connection)
             return question(self._connection, *args, **kwargs)
         except BaseException as error:
             self._failure = error
@@ -85,3 +131,7 @@ class SQLiteTransaction:
                 self._failure = self._told(error)
                 raise self._failure from error
             raise
+
+
+def _nothing(connection: sql.Connection) -> None:
+    """Asks only that what was begun is done."""

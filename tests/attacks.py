@@ -15,14 +15,14 @@ import time
 import warnings
 import zipfile
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -92,10 +92,10 @@ def story(minutes: int = 300) -> list[tuple[str, list[dict[str, Any]]]]:
     ]  # fmt: skip
 
 
-def salts_from(first: int) -> Callable[[], Iterator[str]]:
+def salts_from(first: int) -> Callable[[int], list[str]]:
     """Salts that are the same every time, counted through a whole ledger."""
     numbers = count(first)
-    return lambda: (f"{n:032x}" for n in numbers)
+    return lambda wanted: [f"{n:032x}" for n in islice(numbers, wanted)]
 
 
 def write_ledger(path: Path, lines: list[tuple[str, list[dict[str, Any]]]], *, identity: int = 1, origin: str = ORIGIN, key: Path | None = None) -> None:

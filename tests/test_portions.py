@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,7 +17,7 @@ from ledger.belonging import LEDGER_STREAM
 from ledger.errors import Refused
 from ledger.knowledge import Knowledge
 from ledger.recording import PORTION
-from ledger.sqlite_schema import AT_ONCE
+from ledger.sqlite_schema import AT_ONCE, BESIDE
 from ledger.store import NewRow, Store, open_store
 from tests.conftest import Clock
 from tests.postgres import fresh_schema, meddling, shared_url
@@ -170,6 +171,70 @@ def test_a_failure_while_rows_are_still_to_come_rolls_all_back(store: Store) -> 
     assert store.last() is None
     with store.write() as transaction:
         assert transaction.insert(rows(1, 1)) == 1
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ledger-insert")]
+
+
+def test_sqlite_takes_portions_in_beside_the_writer_and_has_them_all_before_anything_else_is_asked(tmp_path: Path) -> None:
+    assert BESIDE == PORTION, "or none would go beside"
+    store = open_store(str(tmp_path / "book.db"), create=True)
+    with store.write() as transaction:
+        assert transaction.last() is None
+        assert transaction.insert(rows(1, BESIDE), more=True) == 1
+        assert threads(), "one is at work"
+        transaction.put_tile(0, 0, b"r" * 32, b"h" * 32 * 256)
+        assert transaction.insert(rows(BESIDE + 1, BESIDE), more=True) == BESIDE + 1
+        transaction.put_tile(0, 1, b"s" * 32, b"h" * 32 * 256)
+        assert transaction.tile_roots(0, 0, 9) == [b"r" * 32, b"s" * 32]
+        assert [row.version for row in transaction.tail("s", 2 * BESIDE - 2)] == [2 * BESIDE - 1, 2 * BESIDE]
+        assert transaction.insert(rows(2 * BESIDE + 1, BESIDE), more=True) == 2 * BESIDE + 1
+        assert transaction.insert(rows(3 * BESIDE + 1, 1)) == 3 * BESIDE + 1
+    assert not threads(), "none outlives its batch"
+    assert [row.version for row in store.read(1, 4 * BESIDE)] == list(range(1, 3 * BESIDE + 2))
+    store.close()
+
+
+@pytest.mark.parametrize("swallowed", [False, True])
+@pytest.mark.parametrize("then", ["more", "ask", "nothing"])
+def test_what_sqlite_refuses_beside_the_writer_is_told_and_rolls_all_back(
+    tmp_path: Path, then: str, swallowed: bool
+) -> None:
+    store = open_store(str(tmp_path / "book.db"), create=True)
+    gap = [*rows(1, BESIDE - 1), *rows(BESIDE + 1, 1)]
+
+    def write() -> None:
+        with store.write() as transaction:
+            transaction.last()
+            transaction.insert(gap, more=True)
+            try:
+                if then == "more":
+                    transaction.insert(rows(BESIDE + 2, 1))
+                elif then == "ask":
+                    transaction.read(1, 1)
+            except IntegrityError:
+                if not swallowed:
+                    raise
+
+    with pytest.raises(IntegrityError, match="only follows"):
+        write()
+    assert (store.last(), threads()) == (None, [])
+    with store.write() as transaction:
+        assert transaction.insert(rows(1, 1)) == 1
+    store.close()
+
+
+def test_an_entry_too_large_is_named_before_what_is_wrong_with_a_later_one(url: str) -> None:
+    large = {**outage(3), "data": {**outage(3)["data"], "note": "x" * 2000, "evidence": ["https://a.example/" + "y" * 400] * 200}}
+    ended = {**ENVELOPE, "id": "e", "type": "outage_ended", "data": {"outage": "none", "at": "2025-06-01T00:00:00Z"}}
+    with opened(url) as book:
+        book.record([OPENING])
+        for told in ([*outages(0, 3), large, *outages(4, 20), ended], [*outages(0, 3), large]):
+            with pytest.raises(Refused, match="too_large") as refused:
+                book.record(told)
+            assert (refused.value.line, refused.value.event_id) == (4, "o3")
+        assert book.position == FIRST
 
 
 def test_what_a_batch_put_itself_is_not_taken_for_what_stood_before_it(store: Store) -> None:

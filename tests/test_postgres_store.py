@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,7 @@ def filled(url: str) -> Iterator[Any]:
 def test_a_story_has_the_same_bytes_roots_and_answers_on_both_engines(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.recording.salts", lambda: (f"{n:032x}" for n in count()))
+    monkeypatch.setattr("ledger.recording.salts", lambda wanted: [f"{n:032x}" for n in range(wanted)])
     monkeypatch.setattr("uuid.uuid4", lambda: type("Fixed", (), {"hex": "0" * 32}))
     told = []
     for name in (str(tmp_path / "book.db"), url):
