@@ -66,7 +66,7 @@ def _target(known: Knowledge, stream: StreamState, target: str | int, name: str,
     found = known.position_of(stream, target, position)
     if found is None:
         raise Refused("unknown_target", f"{name} holds no entry {target!r}; name an event id or a position of it")
-    if isinstance(target, str) and len(stream.keys[target]) > 1:
+    if isinstance(target, str) and len(stream.named(target)) > 1:
         raise Refused("unknown_target", f"several sources used the id {target!r}; name the entry by its position")
     return found
 
@@ -88,7 +88,7 @@ def _checked(
 def _name_of(known: Knowledge, stream: StreamState, position: int) -> str | int:
     """An entry's id where it names that entry alone, so that the target holds in another ledger too."""
     name = known.entry(position).id
-    return name if len(stream.keys[name]) == 1 and len(name) <= LONGEST_ID else position
+    return name if len(stream.named(name)) == 1 and len(name) <= LONGEST_ID else position
 
 
 def _stand(

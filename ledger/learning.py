@@ -38,7 +38,7 @@ class Learning:
         entry = decode_entry(row.state)
         event = entry.event
         stream.version = row.version
-        stream.remember(entry.id, (entry.source, row.position, row.version))
+        stream.of_source(entry.source)[entry.id] = row.position
         if isinstance(event, Unread):
             return
         if isinstance(event, Corrected | Retracted):
@@ -62,7 +62,7 @@ class Learning:
     def position_of(self, stream: StreamState, target: str | int, before: int) -> int | None:
         """Where the entry lies that a correction before position `before` names, if the stream holds it."""
         if isinstance(target, str):
-            return resolve_target(target, before, {target: [key[1] for key in stream.keys.get(target, ())]})
+            return resolve_target(target, before, {target: stream.named(target)})
         known = 0 < target < before and self.entry(target).stream == stream.name
         return target if known else None
 

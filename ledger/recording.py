@@ -33,7 +33,7 @@ from ledger.local_days import check_days
 from ledger.order import PLANS, Plan, fold
 from ledger.references import NAMING
 from ledger.store import NewRow, Store, Transaction
-from ledger.streams import Key, StreamState, without_collector
+from ledger.streams import StreamState, without_collector
 from ledger.tiles import WIDTH
 
 LEARNT_AHEAD = 64  # streams of a batch, at most, that are learnt before it asks for the lock
@@ -225,12 +225,9 @@ class _Batch:
         known = self.known
         stream = known.caught_up.get(name) or known.stream(name)
         kind = type(event)
-        keys = stream.keys
-        same_id = keys.get(event_id)
-        if same_id is not None:
-            found = stream.find(draft.source, event_id)
-            if found is not None:
-                return self._again(draft, found, stream)
+        keys = stream.keys.get(draft.source) or stream.of_source(draft.source)
+        if event_id in keys:
+            return self._again(draft, keys[event_id], stream)
         if not (stream.version and stream.of_contract and kind in ORDINARY):
             check_stream(draft, stream.version, known.named_services)
         if draft.attested_at is not None and draft.attested_at > self._latest:
@@ -253,8 +250,7 @@ class _Batch:
         self._taken.append(entry)
         known.entries[position] = entry
         self._next = position + 1
-        key = (draft.source, position, version)
-        keys[event_id] = (key,) if same_id is None else (*same_id, key)
+        keys[event_id] = position
         return Receipt(position, name, version, recorded_at, "recorded")
 
     def _follow(self, plan: Plan, event: Event, stream: StreamState) -> None:
@@ -271,14 +267,13 @@ class _Batch:
         else:
             stream.groups[group] = [self._next]
 
-    def _again(self, draft: Draft, found: Key, stream: StreamState) -> Receipt:
-        source, position, version = found
+    def _again(self, draft: Draft, position: int, stream: StreamState) -> Receipt:
         first = self.known.entry(position)
         same = says_same(self.known, stream, draft.event, first.event, position)
         if draft.attested_at != first.attested_at or not same:
-            where = f"source {source} and id {draft.id} stand at position {position}"
+            where = f"source {draft.source} and id {draft.id} stand at position {position}"
             raise Refused("conflict", f"{where} with other content")
-        return Receipt(position, draft.stream, version, first.recorded_at, "already_recorded")
+        return Receipt(position, draft.stream, first.version, first.recorded_at, "already_recorded")
 
 
 def _refuse_first(taken: Sequence[Entry], drafts: Sequence[Draft]) -> None:

@@ -11,7 +11,6 @@ from ledger.corrections import Known, standing
 from ledger.errors import Refused
 from ledger.order import Thing, ThingKey
 
-Key = tuple[str, int, int]  # source, position, version
 LONG_BATCH_OBJECTS = 50_000
 
 
@@ -24,20 +23,21 @@ class StreamState:
         self.name = name
         self.of_contract = name.startswith("contract:")
         self.version = 0
-        self.keys: dict[str, tuple[Key, ...]] = {}
+        self.keys: dict[str, dict[str, int]] = {}  # where the event of a source and an id is, by both
         self.things: dict[ThingKey, Thing] = {}
         self.groups: dict[ThingKey, list[int]] = {}
         self.dirty: set[ThingKey] = set()  # groups to fold anew: a correction touched them
 
-    def find(self, source: str, event_id: str) -> Key | None:
-        for key in self.keys.get(event_id, ()):
-            if key[0] == source:
-                return key
-        return None
+    def of_source(self, source: str) -> dict[str, int]:
+        """The positions of a source's events by their ids; what is put there is remembered."""
+        keys = self.keys.get(source)
+        if keys is None:
+            keys = self.keys[source] = {}
+        return keys
 
-    def remember(self, event_id: str, key: Key) -> None:
-        known = self.keys.get(event_id)
-        self.keys[event_id] = (key,) if known is None else (*known, key)
+    def named(self, event_id: str) -> list[int]:
+        """The positions of the events of an id, whatever their sources, in order."""
+        return sorted(keys[event_id] for keys in self.keys.values() if event_id in keys)
 
 
 def folded(known: Sequence[Known], forgive: bool = False) -> dict[ThingKey, Thing]:
