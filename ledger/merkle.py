@@ -22,6 +22,7 @@ Node = Callable[[int, int], bytes]
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 MAX_SIZE = 2**63 - 1
+_leaf = sha256(b"\0").copy
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -31,7 +32,12 @@ def leaf_hash(entry: bytes) -> bytes:
 
 def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
     """The leaf hashes of many entries; several times faster than one call each."""
-    return [sha256(b"\0" + entry).digest() for entry in entries]
+    hashes = []
+    for entry in entries:
+        begun = _leaf()  # costs less than a hash of its own for what stands before each
+        begun.update(entry)
+        hashes.append(begun.digest())
+    return hashes
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
