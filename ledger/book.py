@@ -28,13 +28,13 @@ from ledger.events import (
 from ledger.history import History
 from ledger.kept_entries import KeptEntries
 from ledger.published import published_calendar, published_terms
+from ledger.reading import DECODED, read_log
 from ledger.recording import Receipt, Recording
 from ledger.spans import FOREVER, seconds
 from ledger.store import Store, open_store
 from ledger.streams import without_collector
 
 PAGE = 1024  # entries read at once
-DECODED = 128  # of them decoded at once: few enough to stay in the processor's own memory until they are folded
 KEPT_ROOTS = 4096
 KEPT_ENTRIES = 500_000  # decoded entries kept for asking again
 Clock = Callable[[], datetime]
@@ -178,6 +178,11 @@ class Ledger:
         self, start: int = 1, stop: int | None = None, topics: Sequence[str] = ()
     ) -> Iterator[tuple[int, Entry]]:
         """Every entry from position `start` to `stop`, both included, page by page, in bounded memory."""
+        if not topics:
+            return read_log(self.store, start, stop)
+        return self._of_topics(start, stop, topics)
+
+    def _of_topics(self, start: int, stop: int | None, topics: Sequence[str]) -> Iterator[tuple[int, Entry]]:
         for page in self.store.pages(start, PAGE, stop, topics):
             for first in range(0, len(page), DECODED):
                 some = page[first : first + DECODED]

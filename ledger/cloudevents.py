@@ -180,7 +180,7 @@ def _quick(attributes: dict[str, Any], line: int) -> Draft | None:
         if version != "1.0" or (len(attributes) > 6 and not attributes.keys() <= PLAIN):  # six are those just read
             return None
         event = _convert(data if type(data) is dict else None, cls)
-        return _drafted(stream, source, event_id, event, attributes["time"] if "time" in attributes else None, line)
+        return _drafted(stream, source, event_id, event, attributes.get("time"), line)
     except UNUSUAL:
         return None
 

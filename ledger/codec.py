@@ -142,6 +142,17 @@ def decode_entries(states: Sequence[bytes]) -> Sequence[Entry]:
         return [decode_entry(state) for state in states]
 
 
+def decode_lines(lines: bytes) -> Sequence[Entry]:
+    """As `decode_entries`, of entries a line each, without a line end after the last."""
+    try:
+        entries = _one.decode_lines(lines)
+    except (msgspec.DecodeError, ValueError):
+        entries = []
+    if len(entries) == lines.count(b"\n") + 1:  # it passes over an empty line
+        return entries
+    return [decode_entry(state) for state in lines.split(b"\n")]
+
+
 def _decode_otherwise(state: bytes) -> Entry:
     try:
         raw = _raw.decode(state)

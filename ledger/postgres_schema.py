@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any, Protocol, cast
 
 from ledger.errors import Refused
-from ledger.store import OPENING_TOPICS, NewRow, Row
+from ledger.store import OPENING_TOPICS, Lines, NewRow, Row
 
 SCHEMA_VERSION = 1
 MIGRATIONS: tuple[tuple[int, str], ...] = ()  # (the version it leads to, the statements), in order
@@ -221,19 +221,23 @@ def append(connection: Connection, rows: Sequence[NewRow], last: int) -> int:
 
 def blocks(rows: Sequence[NewRow], position: int) -> Iterator[bytes]:
     """The rows as PostgreSQL's binary COPY has them (its manual, COPY, "Binary Format"), a thousand at a time."""
-    pack_place = struct.Struct(">hiqi").pack  # five fields; the position, 8 bytes; how long the stream is
-    pack_version = struct.Struct(">iqi").pack  # the version, 8 bytes; how long the topic is
-    pack_length = struct.Struct(">i").pack
     for start in range(0, len(rows), 1000):
         block: list[bytes] = []
         for stream, version, topic, state in rows[start : start + 1000]:
-            name, kind = stream.encode(), topic.encode()
-            block += (
-                pack_place(5, 8, position, len(name)), name,
-                pack_version(8, version, len(kind)), kind, pack_length(len(state)), state,
-            )  # fmt: skip
+            pack, of_stream, name, of_topic, kind = _place(stream, topic)
+            block += pack(5, 8, position, of_stream, name, 8, version, of_topic, kind, len(state)), state
             position += 1
         yield b"".join(block)
+
+
+@lru_cache(maxsize=16_384)  # many rows are of few streams and topics
+def _place(stream: str, topic: str) -> tuple[Callable[..., bytes], int, bytes, int, bytes]:
+    """What packs a row up to its state, and the stream and topic as it takes them, each after its length.
+
+    Five fields: the position, of 8 bytes; the stream; the version, of 8 bytes; the topic; how long the state is.
+    """
+    name, kind = stream.encode(), topic.encode()
+    return struct.Struct(f">hiqi{len(name)}siqi{len(kind)}si").pack, len(name), name, len(kind), kind
 
 
 def _refuse_cut(head: int, last: int) -> None:
@@ -283,6 +287,17 @@ def page_states(
     """As `page_rows`, the position and the bytes alone."""
     query = page_query(start, limit, stop, topics, columns="position, state")
     return _contiguous(connection.execute(*query, binary=True).fetchall(), start, topics)
+
+
+def page_lines(connection: Connection, start: int, limit: int, stop: int | None = None) -> Lines:
+    """As `page_states`, put together by the server."""
+    query, parameters = page_query(start, limit, stop, columns="position, state")
+    together = "string_agg(state, '\\x0a' ORDER BY position), count(*), min(position), max(position)"
+    found = connection.execute(f"SELECT {together} FROM ({query}) AS page", parameters, binary=True).fetchone()
+    lines, number, first, last = found or (None, 0, 0, 0)
+    if number:
+        _refuse_gap("position", first, last, max(start, 1), number)
+    return Lines(max(start, 1), number, lines or b"")
 
 
 def pages_from(

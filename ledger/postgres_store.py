@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from ledger import postgres_schema as sql
 from ledger.errors import Refused
 from ledger.postgres_transaction import PostgresTransaction
-from ledger.store import Columns, Row
+from ledger.store import Columns, Lines, Row
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder, Subscription
@@ -169,6 +169,9 @@ class PostgresStore:
             raise self._server.told(error) from error
         finally:
             connection.close()
+
+    def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
+        return self._ask(sql.page_lines, start, limit, stop)
 
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None

@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 
 from ledger.errors import Refused
 from ledger.sqlite_tree import TREE_SCHEMA
-from ledger.store import OPENING_TOPICS, Columns, NewRow, Row
+from ledger.store import OPENING_TOPICS, Columns, Lines, NewRow, Row
 
 MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = int.from_bytes(b"SLdg", "big")
@@ -217,6 +217,16 @@ def page_states(
     if rows and not topics:
         _refuse_gap("position", rows[0][0], rows[-1][0], max(start, 1), len(rows))
     return rows
+
+
+def page_lines(connection: Connection, start: int, limit: int, stop: int | None = None) -> Lines:
+    """As `page_states`, put together: of a sorted subquery with a limit, in its order."""
+    query, parameters = page_query(start, limit, stop, columns="position, state")
+    together = "CAST(group_concat(state, char(10)) AS BLOB), count(*), min(position), max(position)"
+    lines, number, first, last = connection.execute(f"SELECT {together} FROM ({query})", parameters).fetchone()
+    if number:
+        _refuse_gap("position", first, last, max(start, 1), number)
+    return Lines(max(start, 1), number, lines or b"")
 
 
 def states_at(connection: Connection, positions: Sequence[int]) -> list[tuple[int, bytes]]:

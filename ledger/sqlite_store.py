@@ -21,7 +21,7 @@ from ledger import sqlite_tree
 from ledger.errors import Refused
 from ledger.sqlite_queue import WriterQueue
 from ledger.sqlite_transaction import SQLiteTransaction
-from ledger.store import Columns, Row
+from ledger.store import Columns, Lines, Row
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder, Subscription
@@ -240,6 +240,9 @@ class SQLiteStore:
             if len(page) < limit:
                 return
             start = page[-1][0] + 1
+
+    def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
+        return self._ask(sql.page_lines, start, limit, stop)
 
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ledger.entry_mapper import EntryMapper
 
-__all__ = ["OPENING_TOPICS", "Columns", "EntryMapper", "NewRow", "Row", "Store", "Transaction", "open_store"]
+__all__ = ["OPENING_TOPICS", "Columns", "EntryMapper", "Lines", "NewRow", "Row", "Store", "Transaction", "open_store"]
 
 OPENING_TOPICS = ("contract_started", "service_started", "service_assigned")
 """The entries that say which streams there are and what runs on what; engines index them alone."""
@@ -47,6 +47,14 @@ class Columns(NamedTuple):
     versions: tuple[int, ...] = ()
     topics: tuple[str, ...] = ()
     states: tuple[bytes, ...] = ()
+
+
+class Lines(NamedTuple):
+    """Some stored entries that follow each other: the first position, how many, and their bytes, a line each."""
+
+    first: int
+    number: int
+    lines: bytes
 
 
 class NewRow(NamedTuple):
@@ -122,6 +130,9 @@ class Store(Protocol):
         self, start: int, limit: int, stop: int | None = None, topics: Sequence[str] = ()
     ) -> Iterator[list[tuple[int, bytes]]]:
         """What `read` gives, to the end: at most `limit` at a time, position and bytes alone, all a replay looks at."""
+
+    def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
+        """What `read` gives of the bytes, put together by the engine: between each two entries one line end."""
 
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None

@@ -1,0 +1,148 @@
+"""The log read from end to end: all of it once and in order, whatever its bytes, on both engines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger import codec, open_ledger, reading
+from ledger.errors import Refused
+from ledger.store import Lines, NewRow, open_store
+from tests.conftest import Clock
+from tests.postgres import fresh_schema, shared_url
+from tests.test_portions import OPENING, outages
+
+COUNT = 34  # entries: three of the ledger's own, the opening, thirty outages
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield str(tmp_path / "book.db")
+        return
+    with fresh_schema(shared_url()) as named:
+        yield named
+
+
+@pytest.fixture
+def book(url: str) -> Iterator[Any]:
+    with open_ledger(url, clock=Clock("2026-01-01T00:00:00Z")) as book:
+        book.record([OPENING, *outages(0, COUNT - 4)])
+        yield book
+
+
+def row_by_row(book: Any) -> list[tuple[int, codec.Entry]]:
+    return [(row.position, codec.decode_entry(row.state)) for row in book.store.read(1, 1000)]
+
+
+def readers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ledger-read")]
+
+
+@pytest.mark.parametrize("first", [1, 3, COUNT - 1, COUNT, COUNT + 1])
+@pytest.mark.parametrize("decoded", [1, 2, 128])
+@pytest.mark.parametrize("page_bytes", [1, 3000, 1 << 20])
+def test_every_entry_is_read_once_and_in_order_whatever_the_pages(
+    book: Any, monkeypatch: pytest.MonkeyPatch, first: int, decoded: int, page_bytes: int
+) -> None:
+    monkeypatch.setattr(reading, "FIRST", first)
+    monkeypatch.setattr(reading, "LONGEST", 7)
+    monkeypatch.setattr(reading, "DECODED", decoded)
+    monkeypatch.setattr(reading, "PAGE_BYTES", page_bytes)
+    every = row_by_row(book)
+    assert len(every) == COUNT
+    assert list(book.entries()) == every
+    for start, stop in ((1, COUNT), (2, 9), (5, 5), (COUNT, None), (COUNT + 1, None), (9, 2), (3, COUNT + 10), (-4, 4)):
+        assert list(book.entries(start, stop)) == every[max(start, 1) - 1 : stop], (start, stop)
+
+
+def test_the_engine_puts_a_page_together_as_its_rows_stand(book: Any) -> None:
+    states = [row.state for row in book.store.read(1, 100)]
+    assert book.store.lines(1, 100) == Lines(1, COUNT, b"\n".join(states))
+    assert book.store.lines(3, 4, 5) == Lines(3, 3, b"\n".join(states[2:5]))
+    assert book.store.lines(COUNT + 1, 4) == Lines(COUNT + 1, 0, b"")
+
+
+def test_bytes_with_line_ends_of_their_own_are_read_as_they_stand(book: Any) -> None:
+    entry = codec.decode_entry(book.store.read_at(COUNT).state)
+    versions = range(entry.version + 1, entry.version + 4)
+    spaced = [
+        codec.encode_entry(entry).replace(f'"version":{entry.version}'.encode(), f'"version":\n{n}'.encode())
+        for n in versions
+    ]
+    with book.store.write() as transaction:
+        transaction.insert([NewRow(entry.stream, n, "outage_started", s) for n, s in zip(versions, spaced, strict=True)])
+    assert [e.version for _, e in book.entries()][-3:] == list(versions)
+    assert list(book.entries()) == row_by_row(book)
+
+
+@pytest.mark.parametrize("state", [b"", b"\n", b"{}", b"null"])
+def test_bytes_that_are_no_entry_are_refused(book: Any, state: bytes) -> None:
+    entry = codec.decode_entry(book.store.read_at(COUNT).state)
+    with book.store.write() as transaction:
+        transaction.insert([NewRow(entry.stream, entry.version + 1, "outage_started", state)])
+    with pytest.raises(Refused, match="damaged_ledger"):
+        list(book.entries())
+    assert len(list(book.entries(stop=COUNT))) == COUNT
+
+
+def test_a_type_nobody_knows_yet_is_read_as_such_among_others(book: Any) -> None:
+    row = book.store.read_at(COUNT)
+    newer = row.state.replace(b"outage_started", b"quantum_started").replace(b'"version":31', b'"version":32')
+    with book.store.write() as transaction:
+        transaction.insert([NewRow(row.stream, row.version + 1, "quantum_started", newer)])
+    *_, (position, entry) = book.entries()
+    assert (position, type(entry.event)) == (COUNT + 1, codec.Unread)
+
+
+def test_a_reading_left_halfway_leaves_no_thread(book: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "FIRST", 4)
+    monkeypatch.setattr(reading, "LONGEST", 4)
+    entries = book.entries()
+    for _ in range(6):
+        next(entries)
+    assert readers()
+    entries.close()
+    assert not readers()
+
+
+def test_what_fails_on_the_page_ahead_is_told_when_it_is_its_turn(
+    book: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "FIRST", 4)
+    asked = book.store.lines
+
+    def failing(start: int, *more: Any) -> Lines:
+        if start > 4:
+            raise Refused("store_failed", "the disk failed")
+        found: Lines = asked(start, *more)
+        return found
+
+    monkeypatch.setattr(book.store, "lines", failing)
+    entries = book.entries()
+    assert [next(entries)[0] for _ in range(4)] == [1, 2, 3, 4]
+    with pytest.raises(Refused, match="store_failed"):
+        next(entries)
+    assert not readers()
+
+
+def test_a_ledger_with_a_hole_is_refused(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "book.db"
+    store = open_store(str(path), create=True)
+    with store.write() as transaction:
+        transaction.insert([NewRow("s", n, "t", b"{}") for n in range(1, 10)])
+    with sqlite3.connect(path) as raw:
+        raw.execute("DROP TRIGGER entries_are_never_removed")
+        raw.execute("DELETE FROM stored_events WHERE position = 5")
+    raw.close()
+    for start, limit in ((1, 9), (4, 2), (5, 3)):
+        with pytest.raises(Refused, match="damaged_ledger"):
+            store.lines(start, limit)
+    assert store.lines(6, 9).number == 4
+    store.close()
