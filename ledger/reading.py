@@ -13,9 +13,9 @@ from ledger.codec import Entry, decode_entries, decode_lines
 from ledger.store import Lines, Store
 
 FIRST = 1024  # entries of the first page
-LONGEST = 4096  # and of any; fewer where entries are long
+LONGEST = 8192  # and of any; fewer where entries are long
 PAGE_BYTES = 4 * 1024 * 1024
-DECODED = 128  # entries decoded at once: few enough to stay in the processor's own memory until they are folded
+DECODED = 64  # entries decoded at once: few enough to stay in the processor's own memory until they are folded
 
 
 def read_log(store: Store, start: int, stop: int | None) -> Iterator[tuple[int, Entry]]:
