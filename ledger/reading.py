@@ -7,10 +7,13 @@ Python's lock: on another core, or on the server. Canonical JSON has no line end
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from ledger.codec import Entry, decode_entries, decode_lines
 from ledger.store import Lines, Store
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 FIRST = 1024  # entries of the first page
 LONGEST = 8192  # and of any; fewer where entries are long
@@ -29,6 +32,8 @@ def read_log(store: Store, start: int, stop: int | None) -> Iterator[tuple[int, 
         for some in _decoded(store, page):
             yield from some
         return
+    from concurrent.futures import Future, ThreadPoolExecutor  # late: most ledgers have one page, or are not read whole
+
     with ThreadPoolExecutor(1, "ledger-read") as thread:
         while page.number:
             ahead: Future[Lines] | None = None
