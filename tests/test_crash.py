@@ -14,25 +14,26 @@ from typing import Any
 import pytest
 
 from ledger import open_ledger
+from ledger.recording import PORTION
 from replays.verify import verify
 from tests.conftest import Clock
 from tests.story import CONTRACT
 
 ROOT = Path(__file__).parents[1]
 BATCH = 7
-CHILD = f"""
+CHILD = """
 import json, sys
 from ledger import open_ledger
 
 def outage(n):
-    data = {{"outage": f"O{{n}}", "environment": "production", "effect": "no_access", "at": "2026-01-05T10:00:00Z"}}
-    return {{"specversion": "1.0", "id": f"o{{n}}", "source": "child", "type": "outage_started",
-            "subject": "contract:C1", "data": data}}
+    data = {"outage": f"O{n}", "environment": "production", "effect": "no_access", "at": "2026-01-05T10:00:00Z"}
+    return {"specversion": "1.0", "id": f"o{n}", "source": "child", "type": "outage_started",
+            "subject": "contract:C1", "data": data}
 
 first = int(sys.argv[2])
 with open_ledger(sys.argv[1], create=False) as book:
-    for start in range(first, first + 10**6, {BATCH}):
-        for receipt in book.record([outage(n) for n in range(start, start + {BATCH})]):
+    for start in range(first, first + 10**6, int(sys.argv[3])):
+        for receipt in book.record([outage(n) for n in range(start, start + int(sys.argv[3]))]):
             sys.stdout.write(json.dumps([receipt.position, receipt.version]) + "\\n")
         sys.stdout.write("acknowledged\\n")
         sys.stdout.flush()
@@ -45,9 +46,10 @@ def started(path: Path) -> None:
                       "subject": "contract:C1", "data": CONTRACT}])  # fmt: skip
 
 
-def killed(path: Path, first: int, after: float) -> list[list[int]]:
+def killed(path: Path, first: int, after: float, many: int = BATCH) -> list[list[int]]:
     """Let a child record batches, kill it after a while, and return the receipts it acknowledged."""
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path), str(first)], stdout=subprocess.PIPE, text=True,
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path), str(first), str(many)],
+                             stdout=subprocess.PIPE, text=True,
                              env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
     assert child.stdout is not None
     told = [child.stdout.readline()]  # it is under way
@@ -67,7 +69,7 @@ def killed(path: Path, first: int, after: float) -> list[list[int]]:
     return receipts
 
 
-def check_after(path: Path, receipts: list[list[int]]) -> int:
+def check_after(path: Path, receipts: list[list[int]], many: int = BATCH) -> int:
     """Every acknowledged receipt stands where it said; whole batches only; the bytes prove themselves."""
     with open_ledger(str(path), create=False) as book:
         entries: dict[int, Any] = dict(book.entries())
@@ -75,7 +77,7 @@ def check_after(path: Path, receipts: list[list[int]]) -> int:
         for position, version in receipts:
             assert (entries[position].stream, entries[position].version) == ("contract:C1", version)
         outages = len(entries) - 4
-        assert outages % BATCH == 0
+        assert outages % many == 0
         assert outages >= len(receipts)
     found = verify(str(path))
     assert found.holds, [str(check) for check in found.checks if check.state == "FAILED"]
@@ -90,6 +92,15 @@ def test_a_killed_writer_loses_nothing_it_acknowledged_and_leaves_no_half_batch(
         receipts = killed(path, done, after)
         assert receipts
         done = check_after(path, receipts)
+
+
+def test_a_writer_killed_while_rows_go_in_beside_it_leaves_whole_batches(tmp_path: Path) -> None:
+    path, many = tmp_path / "book.db", 5 * PORTION
+    started(path)
+    done = 0
+    for after in (0.01, 0.04, 0.08, 0.12):  # a batch takes about as long as the last
+        done = check_after(path, killed(path, done, after, many), many)
+    assert done >= 4 * many
 
 
 @pytest.mark.soak

@@ -22,6 +22,7 @@ import pytest
 from ledger import open_ledger
 from ledger.errors import Refused
 from ledger.heads import reread
+from ledger.recording import PORTION
 from tests.conftest import Clock
 from tests.story import CONTRACT
 from tests.traced import CAN_FAIL, OTHERS, SYNCS, WRITES, traced
@@ -213,6 +214,22 @@ def test_a_disk_that_fills_at_any_byte_refuses_and_goes_on_when_there_is_room(pl
             assert book.record(outages(BEFORE + n * BATCH, BATCH))[0].position == before + n * BATCH + 1
     assert refused > 3
     assert count_of(place) == before + 37 * BATCH
+
+
+def test_a_disk_that_fills_amid_a_long_batch_refuses_all_of_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.sqlite_store.WRITER_CACHE_KIB", 64)  # so that pages go to the disk before the commit
+    before, batch = count_of(place), outages(BEFORE, 5 * PORTION)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with opened(place, create=False) as book:
+        for limit in (100_000, 400_000, 900_000, 1_600_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+            try:
+                assert code_of(lambda: book.record(batch)) == "store_failed"
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            assert book.position == before
+        assert book.record(batch)[0].position == before + 1
+    assert count_of(place) == before + len(batch)
 
 
 # --- read only ---
