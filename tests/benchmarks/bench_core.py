@@ -176,7 +176,7 @@ def bulk(folder: Path, given: list[Any], rows: list[Any], clock: Clock, rounds: 
     compare("(raw executemany / events and save(), 100 a save)", found["library"], found["raw"], "-", scale)
     with open_ledger(str(folder / "watched.db"), clock=clock) as book:
         book.open()
-        watch = Watch((SQLiteTransaction, "insert", "insert and index"), (SQLiteStore, "_end", "commit"), *STEPS)
+        watch = Watch((SQLiteTransaction, "insert", "insert and index, as far as waited for"), (SQLiteStore, "_end", "commit"), *STEPS)
         batch_shares(book, given, watch)
 
 
