@@ -55,7 +55,6 @@ class _Line(Struct, forbid_unknown_fields=True):
     attestedat: str | None = None
 
 
-_convert = msgspec.convert
 _line = msgspec.json.Decoder(_Line)
 _typed = {kind: msgspec.json.Decoder(cls) for kind, cls in TYPED.items()}
 
@@ -179,7 +178,7 @@ def _quick(attributes: dict[str, Any], line: int) -> Draft | None:
         data, version = attributes["data"], attributes["specversion"]
         if version != "1.0" or (len(attributes) > 6 and not attributes.keys() <= PLAIN):  # six are those just read
             return None
-        event = _convert(data if type(data) is dict else None, cls)
+        event = msgspec.convert(data if type(data) is dict else None, cls)
         return _drafted(stream, source, event_id, event, attributes.get("time"), line)
     except UNUSUAL:
         return None

@@ -137,9 +137,12 @@ def decode_entry(state: bytes) -> Entry:
 def decode_entries(states: Sequence[bytes]) -> Sequence[Entry]:
     """The entries of a page, decoded in one call; as `decode_entry` for each."""
     try:
-        return _page.decode(b"[" + b",".join(states) + b"]")
+        entries = _page.decode(b"[" + b",".join(states) + b"]")
     except (msgspec.DecodeError, ValueError):
-        return [decode_entry(state) for state in states]
+        entries = []
+    if len(entries) == len(states):  # empty bytes alone would be an empty page
+        return entries
+    return [decode_entry(state) for state in states]
 
 
 def decode_lines(lines: bytes) -> Sequence[Entry]:

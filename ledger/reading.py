@@ -38,7 +38,7 @@ def read_log(store: Store, start: int, stop: int | None) -> Iterator[tuple[int, 
         while page.number:
             ahead: Future[Lines] | None = None
             if page.number == limit:
-                limit = max(1, min(LONGEST, PAGE_BYTES * page.number // len(page.lines)))
+                limit = max(1, min(LONGEST, PAGE_BYTES * page.number // max(len(page.lines), 1)))
                 begun: Future[None] = Future()
                 ahead = thread.submit(_fetch, store, page.first + page.number, limit, stop, begun)
                 begun.result()  # or the thread would wait for Python's lock until this page is done
@@ -57,8 +57,10 @@ def _fetch(store: Store, start: int, limit: int, stop: int | None, begun: Future
 def _decoded(store: Store, page: Lines) -> Iterator[Iterator[tuple[int, Entry]]]:
     """The entries of a page, some at a time."""
     first, number, lines = page
-    if lines.count(b"\n") != number - 1:  # somebody's bytes have line ends of their own, or there are none at all
-        for some in store.pages(first, max(number, 1), first + number - 1):
+    if number == 0:
+        return
+    if not lines or lines.count(b"\n") != number - 1:  # somebody's bytes are empty, or have line ends of their own
+        for some in store.pages(first, number, first + number - 1):
             yield zip([position for position, _ in some], decode_entries([s for _, s in some]), strict=True)
         return
     step, begin, end = len(lines) * DECODED // number, 0, 0

@@ -53,14 +53,21 @@ class SQLiteTransaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._beside is not None:
-            with suppress(Exception):  # it is kept, and raised below
-                self._ask(_nothing)
-            self._beside.close()
-        self._connection = None
-        self._end(kind is None and self._failure is None)
+        try:
+            if self._beside is not None:
+                self._leave(self._beside)
+        finally:  # whatever interrupts the wait, the locks are given up
+            self._connection = None
+            self._end(kind is None and self._failure is None)
         if kind is None and self._failure is not None:
             raise self._failure  # its caller swallowed it: what was inserted is incomplete
+
+    def _leave(self, beside: Beside) -> None:
+        try:
+            with suppress(Exception):  # it is kept, and raised by `__exit__`
+                self._ask(_nothing)
+        finally:
+            beside.close()  # or a statement not begun yet would be carried out after the end, as a write of its own
 
     def last(self) -> Row | None:
         row = self._ask(sql.last_row)

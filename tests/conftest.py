@@ -1,4 +1,4 @@
-"""Fixtures: a clock one can set, and a ledger in a fresh file."""
+"""Fixtures: a clock one can set, a ledger in a fresh file, and the URL of a new one on each engine."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A ledger that is not there yet, on each engine in turn."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "book.db")
+        return
+    from tests.postgres import fresh_schema, shared_url
+
+    with fresh_schema(shared_url()) as named:
+        yield named
 
 
 @pytest.fixture

@@ -29,15 +29,6 @@ OPENING = {**ENVELOPE, "id": "opening", "type": "contract_started",
 FIRST = 4  # the position of the opening; the ledger's own three stand before
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield str(tmp_path / "book.db")
-        return
-    with fresh_schema(shared_url()) as named:
-        yield named
-
-
 def opened(url: str) -> Any:
     return open_ledger(url, clock=Clock("2026-01-01T00:00:00Z"))
 
@@ -220,6 +211,30 @@ def test_what_sqlite_refuses_beside_the_writer_is_told_and_rolls_all_back(
     with pytest.raises(IntegrityError, match="only follows"):
         write()
     assert (store.last(), threads()) == (None, [])
+    with store.write() as transaction:
+        assert transaction.insert(rows(1, 1)) == 1
+    store.close()
+
+
+def test_who_interrupts_the_wait_for_the_last_rows_leaves_nothing_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ledger.sqlite_beside import Beside
+
+    def interrupted(beside: Beside) -> None:
+        raise KeyboardInterrupt
+
+    def write() -> None:
+        with store.write() as transaction:
+            transaction.last()
+            transaction.insert(rows(1, BESIDE), more=True)
+            monkeypatch.setattr(Beside, "settle", interrupted)
+
+    store = open_store(str(tmp_path / "book.db"), create=True)
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    monkeypatch.undo()
+    assert store.last() is None
     with store.write() as transaction:
         assert transaction.insert(rows(1, 1)) == 1
     store.close()

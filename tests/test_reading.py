@@ -13,19 +13,9 @@ from ledger import codec, open_ledger, reading
 from ledger.errors import Refused
 from ledger.store import Lines, NewRow, open_store
 from tests.conftest import Clock
-from tests.postgres import fresh_schema, shared_url
 from tests.test_portions import OPENING, outages
 
 COUNT = 34  # entries: three of the ledger's own, the opening, thirty outages
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield str(tmp_path / "book.db")
-        return
-    with fresh_schema(shared_url()) as named:
-        yield named
 
 
 @pytest.fixture
@@ -80,8 +70,13 @@ def test_bytes_with_line_ends_of_their_own_are_read_as_they_stand(book: Any) -> 
     assert list(book.entries()) == row_by_row(book)
 
 
+@pytest.mark.parametrize("longest", [1, 2, 7, 8192])  # the last page then holds these bytes alone, or among others
 @pytest.mark.parametrize("state", [b"", b"\n", b"{}", b"null"])
-def test_bytes_that_are_no_entry_are_refused(book: Any, state: bytes) -> None:
+def test_bytes_that_are_no_entry_are_refused(
+    book: Any, monkeypatch: pytest.MonkeyPatch, state: bytes, longest: int
+) -> None:
+    monkeypatch.setattr(reading, "FIRST", min(longest, 1024))
+    monkeypatch.setattr(reading, "LONGEST", longest)
     entry = codec.decode_entry(book.store.read_at(COUNT).state)
     with book.store.write() as transaction:
         transaction.insert([NewRow(entry.stream, entry.version + 1, "outage_started", state)])

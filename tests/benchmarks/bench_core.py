@@ -20,10 +20,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ledger import open_ledger, recording
-from ledger.book import PAGE
 from ledger.cloudevents import drafts
 from ledger.codec import decode_entries, encode_entry
 from ledger.events import OutageEnded, OutageStarted
+from ledger.reading import LONGEST
 from ledger.sqlite_store import WRITER_CACHE_KIB, SQLiteStore
 from ledger.sqlite_transaction import SQLiteTransaction
 from projections import ask
@@ -279,8 +279,10 @@ def replay_shares(found: dict[str, list[Spent]]) -> None:
 
 
 def scan(book: Any) -> None:
-    for _ in book.store.pages(1, PAGE):
-        pass
+    """The pages a replay reads, one after the other and none of them decoded."""
+    start = 1
+    while number := book.store.lines(start, LONGEST).number:
+        start += number
 
 
 def help_start(rounds: int) -> None:
