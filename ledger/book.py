@@ -28,7 +28,7 @@ from ledger.events import (
 from ledger.history import History
 from ledger.kept_entries import KeptEntries
 from ledger.published import published_calendar, published_terms
-from ledger.reading import DECODED, read_log
+from ledger.reading import DECODED, read_log, read_stream
 from ledger.recording import Receipt, Recording
 from ledger.spans import FOREVER, seconds
 from ledger.store import Store, open_store
@@ -194,11 +194,10 @@ class Ledger:
         with self._keeping:  # two threads must not add the same entries twice
             kept = self._kept.setdefault(name, KeptEntries())
             self._kept.move_to_end(name)
-            rows = self.store.read_stream(name, after_version=kept[-1][1].version if kept else 0)
-            if rows:
-                with without_collector(len(rows)):
-                    entries = decode_entries([row.state for row in rows])
-                    kept.append_all(list(zip([row.position for row in rows], entries, strict=True)))
+            with without_collector(PAGE):
+                entries = read_stream(self.store, name, kept[-1][1].version if kept else 0)
+                kept.append_all(entries)
+            if entries:
                 self._let_go()
             return kept.as_it_stands()
 

@@ -15,6 +15,8 @@ from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any, Protocol, cast
 
+from msgspec import json
+
 from ledger.errors import Refused
 from ledger.store import OPENING_TOPICS, Lines, NewRow, Row
 
@@ -26,6 +28,10 @@ _COLUMNS = "position, originator_id, originator_version, topic, state"
 _LAST = f"SELECT {_COLUMNS}, h.head FROM (SELECT position AS head FROM head) AS h " + (
     f"LEFT JOIN (SELECT {_COLUMNS} FROM stored_events ORDER BY position DESC LIMIT 1) AS e ON true"
 )
+_STREAM_LINES = """SELECT string_agg(state, '\\x0a' ORDER BY version),
+string_agg(position::text, ',' ORDER BY version), count(*), min(version), max(version) FROM (
+SELECT position, originator_version AS version, state FROM stored_events
+WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version LIMIT %s) AS page"""
 _OPENINGS = f"SELECT {_COLUMNS} FROM stored_events WHERE topic IN ({_OPENINGS_LIST}) ORDER BY position"
 COPY = f"COPY stored_events ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_BEGINS, COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"  # around what `blocks` gives
@@ -297,7 +303,7 @@ def page_lines(connection: Connection, start: int, limit: int, stop: int | None 
     lines, number, first, last = found or (None, 0, 0, 0)
     if number:
         _refuse_gap("position", first, last, max(start, 1), number)
-    return Lines(max(start, 1), number, lines or b"")
+    return Lines(range(max(start, 1), max(start, 1) + number), lines or b"")
 
 
 def pages_from(
@@ -351,6 +357,15 @@ def stream_rows(
     return rows
 
 
+def stream_lines(connection: Connection, stream: str, after_version: int, limit: int) -> Lines:
+    """As `stream_rows`, put together by the server."""
+    found = connection.execute(_STREAM_LINES, [stream, after_version, max(limit, 0)], binary=True).fetchone()
+    lines, positions, number, first, last = found or (None, None, 0, 0, 0)
+    if number:
+        _refuse_gap(f"version of {stream}", first, last, after_version + 1, number)
+    return Lines(json.decode(f"[{positions or ''}]", type=list[int]), lines or b"")
+
+
 def opening_rows(connection: Connection) -> list[Row]:
     """Every entry of `OPENING_TOPICS`, by position, from their own index."""
     return _rows(connection, _OPENINGS, ())
@@ -363,28 +378,3 @@ def _rows(connection: Connection, statement: str, parameters: Sequence[object]) 
 def _refuse_gap(of_what: str, first: int, last: int, expected: int, count: int) -> None:
     if first != expected or last - first != count - 1:
         raise Refused("damaged_ledger", f"{of_what} {expected} to {last}: only {count} entries are there")
-
-
-# --- the tree ---
-
-
-def put_tiles(connection: Connection, tiles: Sequence[tuple[int, int, bytes, bytes]]) -> None:
-    """Stores full tiles, in one round trip; one that is there is refused by the schema."""
-    statement = (
-        "INSERT INTO tree_tiles (level, number, root, hashes) "
-        "SELECT * FROM unnest(%s::integer[], %s::bigint[], %s::bytea[], %s::bytea[])"
-    )
-    connection.execute(statement, [list(column) for column in zip(*tiles, strict=True)])
-
-
-def tile(connection: Connection, level: int, number: int) -> bytes | None:
-    """The hashes of a full tile, or None where there is none yet."""
-    statement = "SELECT hashes FROM tree_tiles WHERE level = %s AND number = %s"
-    found = connection.execute(statement, (level, number), binary=True).fetchone()
-    return None if found is None else found[0]
-
-
-def tile_roots(connection: Connection, level: int, first: int, count: int) -> list[bytes]:
-    """The roots over the full tiles of a level from number `first`, at most `count`, in order."""
-    statement = "SELECT root FROM tree_tiles WHERE level = %s AND number >= %s AND number < %s ORDER BY number"
-    return [row[0] for row in connection.execute(statement, (level, first, first + count), binary=True).fetchall()]

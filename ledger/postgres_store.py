@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from ledger import postgres_schema as sql
+from ledger import postgres_tree
 from ledger.errors import Refused
 from ledger.postgres_transaction import PostgresTransaction
 from ledger.store import Columns, Lines, Row
@@ -173,6 +174,9 @@ class PostgresStore:
     def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
         return self._ask(sql.page_lines, start, limit, stop)
 
+    def stream_lines(self, stream: str, after_version: int, limit: int) -> Lines:
+        return self._ask(sql.stream_lines, stream, after_version, limit)
+
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None
     ) -> list[Row]:
@@ -189,10 +193,10 @@ class PostgresStore:
         return self._ask(sql.opening_rows)
 
     def tile(self, level: int, number: int) -> bytes | None:
-        return self._ask(sql.tile, level, number)
+        return self._ask(postgres_tree.tile, level, number)
 
     def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
-        return self._ask(sql.tile_roots, level, first, count)
+        return self._ask(postgres_tree.tile_roots, level, first, count)
 
     def stat(self) -> dict[str, int | str]:
         last = self.last()

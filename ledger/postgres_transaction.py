@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ledger import postgres_schema as sql
+from ledger import postgres_tree
 from ledger.store import NewRow, Row
 
 P = ParamSpec("P")
@@ -85,7 +86,7 @@ class PostgresTransaction:
 
     def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
         self._send_tiles()
-        return self._ask(sql.tile_roots, level, first, count)
+        return self._ask(postgres_tree.tile_roots, level, first, count)
 
     def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
         assert rows, "nothing to insert"
@@ -117,7 +118,7 @@ class PostgresTransaction:
     def _send_tiles(self) -> None:
         tiles, self._tiles = self._tiles, []
         if tiles:
-            self._ask(sql.put_tiles, tiles)
+            self._ask(postgres_tree.put_tiles, tiles)
 
     def _ask(self, question: Callable[Concatenate[sql.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         self._tell(self._finish)

@@ -1,4 +1,4 @@
-"""Reading the log from end to end: a page is fetched while the one before it is decoded and folded.
+"""Reading the log from end to end, a page fetched while the one before it is decoded and folded; or one stream of it.
 
 A page comes from the store as one value, its entries a line each, so that the engine puts it together without
 Python's lock: on another core, or on the server. Canonical JSON has no line ends of its own.
@@ -28,19 +28,19 @@ def read_log(store: Store, start: int, stop: int | None) -> Iterator[tuple[int, 
     """
     limit = FIRST
     page = store.lines(start, limit, stop)
-    if page.number < limit:
+    if len(page.positions) < limit:
         for some in _decoded(store, page):
             yield from some
         return
     from concurrent.futures import Future, ThreadPoolExecutor  # late: most ledgers have one page, or are not read whole
 
     with ThreadPoolExecutor(1, "ledger-read") as thread:
-        while page.number:
+        while number := len(page.positions):
             ahead: Future[Lines] | None = None
-            if page.number == limit:
-                limit = max(1, min(LONGEST, PAGE_BYTES * page.number // max(len(page.lines), 1)))
+            if number == limit:
+                limit = max(1, min(LONGEST, PAGE_BYTES * number // max(len(page.lines), 1)))
                 begun: Future[None] = Future()
-                ahead = thread.submit(_fetch, store, page.first + page.number, limit, stop, begun)
+                ahead = thread.submit(_fetch, store, page.positions[-1] + 1, limit, stop, begun)
                 begun.result()  # or the thread would wait for Python's lock until this page is done
             for some in _decoded(store, page):
                 yield from some
@@ -56,14 +56,12 @@ def _fetch(store: Store, start: int, limit: int, stop: int | None, begun: Future
 
 def _decoded(store: Store, page: Lines) -> Iterator[Iterator[tuple[int, Entry]]]:
     """The entries of a page, some at a time."""
-    first, number, lines = page
-    if number == 0:
-        return
-    if not lines or lines.count(b"\n") != number - 1:  # somebody's bytes are empty, or have line ends of their own
-        for some in store.pages(first, number, first + number - 1):
+    positions, lines = page
+    if not _are_lines(page):
+        for some in store.pages(positions[0], len(positions), positions[-1]) if positions else ():
             yield zip([position for position, _ in some], decode_entries([s for _, s in some]), strict=True)
         return
-    step, begin, end = len(lines) * DECODED // number, 0, 0
+    step, begin, end, first = len(lines) * DECODED // len(positions), 0, 0, positions[0]
     while end < len(lines):
         end = lines.find(b"\n", begin + step)
         end = len(lines) if end < 0 else end
@@ -71,3 +69,25 @@ def _decoded(store: Store, page: Lines) -> Iterator[Iterator[tuple[int, Entry]]]
         yield zip(range(first, first + len(entries)), entries, strict=True)
         first += len(entries)
         begin = end + 1
+
+
+def _are_lines(page: Lines) -> bool:
+    """Whether each line is an entry: somebody's bytes may be empty, or have line ends of their own."""
+    return page.lines != b"" and page.lines.count(b"\n") == len(page.positions) - 1
+
+
+def read_stream(store: Store, stream: str, after_version: int) -> list[tuple[int, Entry]]:
+    """Every entry of a stream after a version, in order. Raises as `read_log` does."""
+    found: list[tuple[int, Entry]] = []
+    while True:
+        page = store.stream_lines(stream, after_version, LONGEST)
+        number = len(page.positions)
+        if _are_lines(page):
+            entries = decode_lines(page.lines)
+        else:
+            rows = store.read_stream(stream, after_version, limit=number)
+            entries = decode_entries([row.state for row in rows])
+        found += zip(page.positions, entries, strict=True)
+        if number < LONGEST:
+            return found
+        after_version += number

@@ -14,6 +14,8 @@ from functools import partial
 from itertools import chain
 from typing import Any, Protocol, cast
 
+from msgspec import json
+
 from ledger.errors import Refused
 from ledger.sqlite_tree import TREE_SCHEMA
 from ledger.store import OPENING_TOPICS, Columns, Lines, NewRow, Row
@@ -78,6 +80,10 @@ _COLUMNS = "position, originator_id, originator_version, topic, state"
 _HIGHEST_EVER = "SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'"
 _LAST = f"SELECT {_COLUMNS}, ({_HIGHEST_EVER}) FROM stored_events ORDER BY position DESC LIMIT 1"
 _STREAM = f"SELECT {_COLUMNS} FROM stored_events WHERE originator_id = ? AND originator_version > ?"
+_LINES = "CAST(group_concat(state, char(10)) AS BLOB)"
+_STREAM_LINES = f"""SELECT {_LINES}, json_group_array(position), count(*), min(version), max(version) FROM (
+SELECT position, originator_version AS version, state FROM stored_events
+WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version LIMIT ?)"""
 _OPENINGS = f"SELECT {_COLUMNS} FROM stored_events INDEXED BY openings WHERE {_IS_OPENING} ORDER BY position"
 
 _as_row = cast(Callable[[Iterable[Any]], Row], partial(tuple.__new__, Row))  # costs a third less than `Row._make`
@@ -222,11 +228,11 @@ def page_states(
 def page_lines(connection: Connection, start: int, limit: int, stop: int | None = None) -> Lines:
     """As `page_states`, put together: of a sorted subquery with a limit, in its order."""
     query, parameters = page_query(start, limit, stop, columns="position, state")
-    together = "CAST(group_concat(state, char(10)) AS BLOB), count(*), min(position), max(position)"
+    together = f"{_LINES}, count(*), min(position), max(position)"
     lines, number, first, last = connection.execute(f"SELECT {together} FROM ({query})", parameters).fetchone()
     if number:
         _refuse_gap("position", first, last, max(start, 1), number)
-    return Lines(max(start, 1), number, lines or b"")
+    return Lines(range(max(start, 1), max(start, 1) + number), lines or b"")
 
 
 def states_at(connection: Connection, positions: Sequence[int]) -> list[tuple[int, bytes]]:
@@ -259,6 +265,15 @@ def stream_rows(
     if rows:
         _refuse_gap(f"version of {stream}", rows[0].version, rows[-1].version, after_version + 1, len(rows))
     return rows
+
+
+def stream_lines(connection: Connection, stream: str, after_version: int, limit: int) -> Lines:
+    """As `stream_rows`, put together as `page_lines` does."""
+    parameters = [stream, after_version, max(limit, 0)]
+    lines, positions, number, first, last = connection.execute(_STREAM_LINES, parameters).fetchone()
+    if number:
+        _refuse_gap(f"version of {stream}", first, last, after_version + 1, number)
+    return Lines(json.decode(positions, type=list[int]), lines or b"")
 
 
 def opening_rows(connection: Connection) -> list[Row]:

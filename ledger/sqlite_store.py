@@ -244,6 +244,9 @@ class SQLiteStore:
     def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
         return self._ask(sql.page_lines, start, limit, stop)
 
+    def stream_lines(self, stream: str, after_version: int, limit: int) -> Lines:
+        return self._ask(sql.stream_lines, stream, after_version, limit)
+
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None
     ) -> list[Row]:

@@ -50,10 +50,9 @@ class Columns(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Some stored entries that follow each other: the first position, how many, and their bytes, a line each."""
+    """Some stored entries that follow each other, in the ledger or in a stream: positions, and bytes, a line each."""
 
-    first: int
-    number: int
+    positions: Sequence[int]
     lines: bytes
 
 
@@ -133,6 +132,9 @@ class Store(Protocol):
 
     def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
         """What `read` gives of the bytes, put together by the engine: between each two entries one line end."""
+
+    def stream_lines(self, stream: str, after_version: int, limit: int) -> Lines:
+        """Likewise of what `read_stream` gives."""
 
     def read_stream(
         self, stream: str, after_version: int = 0, upto_position: int | None = None, limit: int | None = None

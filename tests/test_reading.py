@@ -52,9 +52,9 @@ def test_every_entry_is_read_once_and_in_order_whatever_the_pages(
 
 def test_the_engine_puts_a_page_together_as_its_rows_stand(book: Any) -> None:
     states = [row.state for row in book.store.read(1, 100)]
-    assert book.store.lines(1, 100) == Lines(1, COUNT, b"\n".join(states))
-    assert book.store.lines(3, 4, 5) == Lines(3, 3, b"\n".join(states[2:5]))
-    assert book.store.lines(COUNT + 1, 4) == Lines(COUNT + 1, 0, b"")
+    assert book.store.lines(1, 100) == Lines(range(1, COUNT + 1), b"\n".join(states))
+    assert book.store.lines(3, 4, 5) == Lines(range(3, 6), b"\n".join(states[2:5]))
+    assert book.store.lines(COUNT + 1, 4) == Lines(range(COUNT + 1, COUNT + 1), b"")
 
 
 def test_bytes_with_line_ends_of_their_own_are_read_as_they_stand(book: Any) -> None:
@@ -92,6 +92,38 @@ def test_a_type_nobody_knows_yet_is_read_as_such_among_others(book: Any) -> None
         transaction.insert([NewRow(row.stream, row.version + 1, "quantum_started", newer)])
     *_, (position, entry) = book.entries()
     assert (position, type(entry.event)) == (COUNT + 1, codec.Unread)
+
+
+@pytest.mark.parametrize("longest", [1, 7, 30, 31, 8192])
+def test_a_stream_is_read_whole_whatever_the_pages(book: Any, monkeypatch: pytest.MonkeyPatch, longest: int) -> None:
+    monkeypatch.setattr(reading, "LONGEST", longest)
+    every = row_by_row(book)
+    own = [(position, entry) for position, entry in every if entry.stream == "contract:C1"]
+    for after in (0, 1, 30, 31, 40):
+        assert reading.read_stream(book.store, "contract:C1", after) == own[after:]
+    assert book.stream("ledger") == every[:3]
+    assert book.stream("contract:C2") == []
+    states = [codec.encode_entry(entry) for _, entry in own]
+    assert book.store.stream_lines("contract:C1", 2, 2) == Lines([own[2][0], own[3][0]], b"\n".join(states[2:4]))
+    assert book.store.stream_lines("contract:C1", 99, 2) == Lines([], b"")
+
+
+@pytest.mark.parametrize("state", [b"", b"\n", b"{}", None])
+def test_a_stream_of_anybodys_bytes_is_read_as_they_stand_or_refused(book: Any, state: bytes | None) -> None:
+    entry = codec.decode_entry(book.store.read_at(COUNT).state)
+    version = entry.version + 1
+    spaced = codec.encode_entry(entry).replace(f'"version":{entry.version}'.encode(), f'"version":\n{version}'.encode())
+    before = book.stream("contract:C1")
+    with book.store.write() as transaction:
+        transaction.insert([NewRow(entry.stream, version, "outage_started", spaced if state is None else state)])
+    for after in (0, entry.version):
+        if state is None:
+            assert [e.version for _, e in reading.read_stream(book.store, entry.stream, after)][-1] == version
+        else:
+            with pytest.raises(Refused, match="damaged_ledger"):
+                reading.read_stream(book.store, entry.stream, after)
+    if state is None:
+        assert [p for p, _ in book.stream(entry.stream)] == [*(p for p, _ in before), COUNT + 1]
 
 
 def test_a_reading_left_halfway_leaves_no_thread(book: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,5 +171,9 @@ def test_a_ledger_with_a_hole_is_refused(tmp_path: Path) -> None:
     for start, limit in ((1, 9), (4, 2), (5, 3)):
         with pytest.raises(Refused, match="damaged_ledger"):
             store.lines(start, limit)
-    assert store.lines(6, 9).number == 4
+    assert len(store.lines(6, 9).positions) == 4
+    for after, limit in ((0, 9), (3, 3), (4, 1)):
+        with pytest.raises(Refused, match="damaged_ledger"):
+            store.stream_lines("s", after, limit)
+    assert store.stream_lines("s", 5, 9).positions == [6, 7, 8, 9]
     store.close()
