@@ -151,12 +151,12 @@ def bulk(folder: Path, given: list[Any], rows: list[Any], clock: Clock, rounds: 
 
         return run
 
-    def library(number: int) -> Spent:
-        app = application(
-            PERSISTENCE_MODULE="eventsourcing.sqlite", SQLITE_DBNAME=str(folder / f"library{number}.db")
-        )
-        found, saved = save_hundreds(app, given[:few])
-        saving.append(saved)
+    def library(number: int, one_stream: bool) -> Spent:
+        name = str(folder / f"library{number}{one_stream}.db")
+        app = application(PERSISTENCE_MODULE="eventsourcing.sqlite", SQLITE_DBNAME=name)
+        found, saved = save_hundreds(app, given[:few], one_stream=one_stream)
+        if not one_stream:
+            saving.append(saved)
         app.close()
         return found
 
@@ -165,13 +165,15 @@ def bulk(folder: Path, given: list[Any], rows: list[Any], clock: Clock, rounds: 
         "tuned": lambda number: raw_bulk(folder / f"tuned{number}.db", rows, WRITER_CACHE_KIB),
         "record": ours("record", lambda book: book.record(given)),
         "parsed": ours("parsed", lambda book: book.record_drafts(batch)),
-        "library": library,
+        "library": lambda number: library(number, one_stream=False),
+        "one stream": lambda number: library(number, one_stream=True),
     })  # fmt: skip
     compare("bulk record, parsing included / raw executemany", found["raw"], found["record"], ">= 0.5")
     compare("bulk record of parsed events / raw executemany", found["raw"], found["parsed"], ">= 0.5")
     compare("the same / raw executemany with our cache of 16 MiB", found["tuned"], found["parsed"], "-")
     scale = len(rows) / few
     compare("bulk record, parsing included / events and save(), 100 a save", found["library"], found["record"], ">= 5", scale)
+    compare("the same / all those of the library in one stream", found["one stream"], found["record"], ">= 5", scale)
     compare("bulk record of parsed events / save() alone, 100 a save", saving, found["parsed"], "-", scale)
     compare("(raw executemany / events and save(), 100 a save)", found["library"], found["raw"], "-", scale)
     with open_ledger(str(folder / "watched.db"), clock=clock) as book:
@@ -250,7 +252,7 @@ def exhaust(entries: Any) -> None:
 def replay(folder: Path, book: Any, rounds: int) -> None:
     """Scan, decode and fold one subject: all entries, then its own alone, which SQL picks; and the library's log."""
     app = application(PERSISTENCE_MODULE="eventsourcing.sqlite", SQLITE_DBNAME=str(folder / "log.db"))
-    save_hundreds(app, events(10_000, 10))
+    save_hundreds(app, events(10_000, 10), one_stream=True)
     upto = app.recorder.max_notification_id()
     topics = ("outage_started", "outage_ended")
     found = in_turns(rounds, {

@@ -124,22 +124,25 @@ def bulk(url: str, given: list[Any], rows: list[Any], clock: Clock, rounds: int)
 
         return run
 
-    def saved(_: int) -> Spent:
+    def library(one_stream: bool) -> Spent:
         with library_application(url) as app:
-            whole, save = save_hundreds(app, given[:few])
-        saving.append(save)
+            whole, save = save_hundreds(app, given[:few], one_stream=one_stream)
+        if not one_stream:
+            saving.append(save)
         return whole
 
     found = in_turns(rounds, {
         "raw": raw,
         "record": ours(lambda book: book.record(given)),
         "parsed": ours(lambda book: book.record_drafts(batch)),
-        "library": saved,
+        "library": lambda _: library(one_stream=False),
+        "one stream": lambda _: library(one_stream=True),
     })  # fmt: skip
     scale = len(rows) / few
     compare("bulk record, parsing included / raw COPY", found["raw"], found["record"], ">= 0.5")
     compare("bulk record of parsed events / raw COPY", found["raw"], found["parsed"], ">= 0.5")
     compare("bulk record, parsing included / events and save(), 100 a save", found["library"], found["record"], ">= 5", scale)
+    compare("the same / all those of the library in one stream", found["one stream"], found["record"], ">= 5", scale)
     compare("bulk record of parsed events / save() alone, 100 a save", saving, found["parsed"], "-", scale)
     compare("(raw COPY / events and save(), 100 a save)", found["library"], found["raw"], "-", scale)
     with fresh_schema(url) as named, open_ledger(named, clock=clock) as book:
@@ -185,7 +188,7 @@ def replay(url: str, book: Any, rounds: int) -> None:
                     pass
 
     with library_application(url) as app:
-        save_hundreds(app, events(10_000, 10))
+        save_hundreds(app, events(10_000, 10), one_stream=True)
         upto = app.recorder.max_notification_id()
         found = in_turns(rounds, {
             "raw": lambda _: spent(lambda: raw("*")),
