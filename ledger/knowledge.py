@@ -25,12 +25,18 @@ class Knowledge(Learning):
     """One batch's: `entries` are those it has taken so far, the first of them at `first_position`."""
 
     def __init__(
-        self, store: Store, transaction: Transaction, kept: OrderedDict[str, StreamState], first_position: int
+        self,
+        store: Store,
+        transaction: Transaction,
+        kept: OrderedDict[str, StreamState],
+        first_position: int,
+        epoch: int,
     ) -> None:
         super().__init__(store)
         self._transaction = transaction
         self._kept = kept
         self._first_position = first_position
+        self._epoch = epoch  # a stream caught up in the same one is so still
         self._services: set[str] | None = None
         self.caught_up: dict[str, StreamState] = {}
         self.published = Published(self._stored, self.entries)
@@ -47,8 +53,10 @@ class Knowledge(Learning):
         else:
             self._kept.move_to_end(name)
         self.caught_up[name] = stream
-        for row in self._transaction.tail(name, stream.version):
-            self._learn(stream, row)
+        if stream.epoch != self._epoch:
+            for row in self._transaction.tail(name, stream.version):
+                self._learn(stream, row)
+            stream.epoch = self._epoch
         return stream
 
     def known(self, positions: Iterable[int]) -> list[Known]:

@@ -32,7 +32,7 @@ from ledger.learning import Learning
 from ledger.local_days import check_days
 from ledger.order import PLANS, Plan, fold
 from ledger.references import NAMING
-from ledger.store import NewRow, Store, Transaction
+from ledger.store import NewRow, Row, Store, Transaction
 from ledger.streams import StreamState, without_collector
 from ledger.tiles import WIDTH
 
@@ -66,6 +66,8 @@ class Recording:
         self._streams: OrderedDict[str, StreamState] = OrderedDict()  # changed under the store's lock alone
         self._held_at_most = 0  # entries in the kept streams
         self._begun = self._committed = 0  # batches; unequal: what the last one folded may never have been written
+        self._last: bytes | None = None  # the ledger's last entry when a batch of ours had it last
+        self._epoch = 0
 
     def record(self, drafts: Sequence[Draft], *, dry_run: bool = False) -> list[Receipt]:
         """Append one batch, all or nothing, and return a receipt for each draft, in order.
@@ -121,6 +123,18 @@ class Recording:
         behind = (last_recorded_at - now) // timedelta(seconds=1)
         raise Refused("clock_behind", f"the clock is {behind} s behind the last entry; set it right and record again")
 
+    def epoch(self, last: Row | None) -> int:
+        """Under the lock: the number of the time in which nobody else writes; what was caught up in it is so still."""
+        state = None if last is None else last.state
+        if state is None or state != self._last:  # each entry's salt makes it the only one of its bytes
+            self._epoch += 1
+            self._last = state
+        return self._epoch
+
+    def wrote(self, last: NewRow) -> None:
+        """Under the lock: the ledger's last entry is this one, if the batch is committed."""
+        self._last = last.state
+
     def _let_go(self, touched: Iterable[StreamState]) -> None:
         """Lets the streams go that were not used for longest, when all may hold too much; counted only then."""
         self._held_at_most += sum(stream.version for stream in touched)
@@ -150,7 +164,7 @@ class _Batch:
         self._sound: frozenset[type[Event]] = frozenset()  # types whose events need no check one by one
         self._next = (last.position if last is not None else 0) + 1
         self._rows: list[NewRow] = []
-        self.known = Knowledge(recording._store, transaction, recording._streams, self._next)
+        self.known = Knowledge(recording._store, transaction, recording._streams, self._next, recording.epoch(last))
         self._salts: Iterator[str] = iter(())
         self._taken: list[Entry] = []  # and not encoded yet
         if last is None:
@@ -192,6 +206,7 @@ class _Batch:
             first = self._transaction.insert(rows, more=more)
             assert first == self._next - len(rows), (first, self._next, len(rows))
             tree.extend(self._transaction, first, [row.state for row in rows])
+            self._recording.wrote(rows[-1])
 
     def take(self, drafts: Sequence[Draft]) -> list[Receipt]:
         """Checks and encodes these, and answers for each. Raises `Refused` naming line and id."""

@@ -17,12 +17,13 @@ LONG_BATCH_OBJECTS = 50_000
 class StreamState:
     """The folded state of one stream; kept between batches, caught up under the write lock."""
 
-    __slots__ = ("dirty", "groups", "keys", "name", "of_contract", "things", "version")
+    __slots__ = ("dirty", "epoch", "groups", "keys", "name", "of_contract", "things", "version")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.of_contract = name.startswith("contract:")
         self.version = 0
+        self.epoch = 0  # the one in which it was caught up last (`Recording.epoch`)
         self.keys: dict[str, dict[str, int]] = {}  # where the event of a source and an id is, by both
         self.things: dict[ThingKey, Thing] = {}
         self.groups: dict[ThingKey, list[int]] = {}

@@ -255,7 +255,7 @@ def test_an_entry_too_large_is_named_before_what_is_wrong_with_a_later_one(url: 
 def test_what_a_batch_put_itself_is_not_taken_for_what_stood_before_it(store: Store) -> None:
     with store.write() as transaction:
         transaction.insert([NewRow(LEDGER_STREAM, version, "t", b"") for version in (1, 2, 3)])
-        known = Knowledge(store, transaction, OrderedDict(), first_position=3)
+        known = Knowledge(store, transaction, OrderedDict(), first_position=3, epoch=1)
         assert [row.position for row in known._stored()] == [1, 2]
 
 
