@@ -33,7 +33,8 @@ from eventsourcing.postgres import (
 from eventsourcing.utils import Environment, EnvType, retry
 
 from ledger.errors import Refused
-from ledger.postgres_schema import CHANNEL, append, page_query
+from ledger.postgres_rows import append
+from ledger.postgres_schema import CHANNEL, page_query
 from ledger.postgres_store import Failure, LedgerServer
 from ledger.store import NewRow, open_store
 

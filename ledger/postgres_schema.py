@@ -9,7 +9,6 @@ role admitted by `admit` has no right to try.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -18,25 +17,26 @@ from typing import Any, Protocol, cast
 from msgspec import json
 
 from ledger.errors import Refused
-from ledger.store import OPENING_TOPICS, Lines, NewRow, Row
+from ledger.store import OPENING_TOPICS, Lines, Row
 
 SCHEMA_VERSION = 1
 MIGRATIONS: tuple[tuple[int, str], ...] = ()  # (the version it leads to, the statements), in order
 
 _OPENINGS_LIST = ", ".join(f"'{topic}'" for topic in OPENING_TOPICS)
-_COLUMNS = "position, originator_id, originator_version, topic, state"
-_LAST = f"SELECT {_COLUMNS}, h.head FROM (SELECT position AS head FROM head) AS h " + (
-    f"LEFT JOIN (SELECT {_COLUMNS} FROM stored_events ORDER BY position DESC LIMIT 1) AS e ON true"
+COLUMNS = "position, originator_id, originator_version, topic, state"
+_LAST = f"SELECT {COLUMNS}, h.head FROM (SELECT position AS head FROM head) AS h " + (
+    f"LEFT JOIN (SELECT {COLUMNS} FROM stored_events ORDER BY position DESC LIMIT 1) AS e ON true"
 )
 _STREAM_LINES = """SELECT string_agg(state, '\\x0a' ORDER BY version),
 string_agg(position::text, ',' ORDER BY version), count(*), min(version), max(version) FROM (
 SELECT position, originator_version AS version, state FROM stored_events
 WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version LIMIT %s) AS page"""
-_OPENINGS = f"SELECT {_COLUMNS} FROM stored_events WHERE topic IN ({_OPENINGS_LIST}) ORDER BY position"
-COPY = f"COPY stored_events ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
-COPY_BEGINS, COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"  # around what `blocks` gives
+_OPENINGS = f"SELECT {COLUMNS} FROM stored_events WHERE topic IN ({_OPENINGS_LIST}) ORDER BY position"
 CHANNEL = "SELECT pg_is_in_recovery(), 'service_ledger_' || 'stored_events'::regclass::oid"
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT take_head()"
+BEGIN = (  # the last statement sees what is committed once the lock is taken
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT take_head(); "
+    f"SELECT {COLUMNS} FROM stored_events ORDER BY position DESC LIMIT 1"
+)
 
 # What every connection is told first. An entry is acknowledged when it is on this server's disk and on those
 # of its synchronous standbys: never less than `on`. All reading follows an index, so no plan shall do without.
@@ -76,7 +76,7 @@ _as_row = cast(Callable[[Iterable[Any]], Row], partial(tuple.__new__, Row))
 class Connection(Protocol):
     """What is asked of a `psycopg.Connection` here, in autocommit, with rows as plain tuples, in binary."""
 
-    def execute(self, query: Any, params: Any = ..., /, *, binary: bool = ...) -> Any: ...
+    def execute(self, query: Any, params: Any = ..., /, *, prepare: bool | None = ..., binary: bool = ...) -> Any: ...
 
     def cursor(self) -> Any: ...
 
@@ -212,41 +212,22 @@ def check_schema(connection: Connection) -> int:
 # --- appending ---
 
 
-def append(connection: Connection, rows: Sequence[NewRow], last: int) -> int:
-    """Inserts rows after position `last`, under the write lock, and returns the position of the first of them.
+def begin(connection: Connection) -> tuple[int, Row | None]:
+    """Begins a transaction and takes the write lock: how far the ledger got, and its last entry.
 
-    COPY is as quick as an INSERT for one row and three times as quick for hundreds (measured, PostgreSQL 18).
+    Raises `Refused("damaged_ledger")` when entries after that one are gone.
     """
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.write(COPY_BEGINS)
-        for block in blocks(rows, last + 1):
-            copy.write(block)
-        copy.write(COPY_ENDS)
-    return last + 1
+    cursor = connection.execute(BEGIN, prepare=False)
+    cursor.nextset()
+    (head,) = cursor.fetchone() or (0,)
+    cursor.nextset()
+    columns = cursor.fetchone()
+    refuse_cut(head, columns[0] if columns else 0)
+    return int(head), _as_row(columns) if columns else None
 
 
-def blocks(rows: Sequence[NewRow], position: int) -> Iterator[bytes]:
-    """The rows as PostgreSQL's binary COPY has them (its manual, COPY, "Binary Format"), a thousand at a time."""
-    for start in range(0, len(rows), 1000):
-        block: list[bytes] = []
-        for stream, version, topic, state in rows[start : start + 1000]:
-            pack, of_stream, name, of_topic, kind = _place(stream, topic)
-            block += pack(5, 8, position, of_stream, name, 8, version, of_topic, kind, len(state)), state
-            position += 1
-        yield b"".join(block)
-
-
-@lru_cache(maxsize=16_384)  # many rows are of few streams and topics
-def _place(stream: str, topic: str) -> tuple[Callable[..., bytes], int, bytes, int, bytes]:
-    """What packs a row up to its state, and the stream and topic as it takes them, each after its length.
-
-    Five fields: the position, of 8 bytes; the stream; the version, of 8 bytes; the topic; how long the state is.
-    """
-    name, kind = stream.encode(), topic.encode()
-    return struct.Struct(f">hiqi{len(name)}siqi{len(kind)}si").pack, len(name), name, len(kind), kind
-
-
-def _refuse_cut(head: int, last: int) -> None:
+def refuse_cut(head: int, last: int) -> None:
+    """Raises `Refused("damaged_ledger")` unless the last entry is where the head says."""
     if head != last:
         raise Refused("damaged_ledger", f"it ends at position {last}; its last was {head}: some are missing")
 
@@ -258,12 +239,12 @@ def last_row(connection: Connection) -> Row | None:
     """The last entry. Raises `Refused("damaged_ledger")` when a later one was there once."""
     *columns, head = connection.execute(_LAST, binary=True).fetchone() or (None, 0)
     position = columns[0] or 0
-    _refuse_cut(head, position)
+    refuse_cut(head, position)
     return _as_row(columns) if position else None
 
 
 def page_query(
-    start: int, limit: int, stop: int | None = None, topics: Sequence[str] = (), columns: str = _COLUMNS
+    start: int, limit: int, stop: int | None = None, topics: Sequence[str] = (), columns: str = COLUMNS
 ) -> tuple[str, list[object]]:
     """The statement, and its parameters, for at most `limit` entries of these topics from `start` to `stop`."""
     statement = f"SELECT {columns} FROM stored_events WHERE position >= %s"
@@ -342,7 +323,7 @@ def stream_rows(
     limit: int | None = None,
 ) -> list[Row]:
     """Entries of a stream by version. Raises `Refused("damaged_ledger")` where one is missing among them."""
-    statement = f"SELECT {_COLUMNS} FROM stored_events WHERE originator_id = %s AND originator_version > %s"
+    statement = f"SELECT {COLUMNS} FROM stored_events WHERE originator_id = %s AND originator_version > %s"
     parameters: list[object] = [stream, after_version]
     if upto_position is not None:
         statement += " AND position <= %s"

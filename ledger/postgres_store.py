@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -267,8 +267,8 @@ class PostgresStore:
             while True:
                 self._idle.pop().close()
 
-    def _begin(self) -> tuple[Connection, int]:
-        """Takes the lock between threads, then the one in the server; the connection and the last position."""
+    def _begin(self) -> tuple[Connection, int, Row | None]:
+        """Takes the lock between threads, then the one in the server; the connection, and what `sql.begin` gives."""
         assert not self._closed, "the store is closed"
         assert self._writing != threading.get_ident(), "this thread is writing already"
         if self._server.read_only:
@@ -287,16 +287,13 @@ class PostgresStore:
         self._writing = threading.get_ident()
         return begun
 
-    def _take_head(self) -> tuple[Connection, int]:
+    def _take_head(self) -> tuple[Connection, int, Row | None]:
         """Begins on the writer's connection; on a new one where that broke since it was used."""
         for kept in (self._writer is not None, False):
             if self._writer is None:
                 self._writer = self._connect_writer()
             try:
-                cursor = self._writer.execute(sql.BEGIN, prepare=False)
-                cursor.nextset()
-                (head,) = cursor.fetchone() or (0,)
-                return self._writer, int(head)
+                return self._writer, *sql.begin(self._writer)
             except psycopg.Error:
                 if not (kept and self._writer.broken):
                     raise
@@ -318,8 +315,10 @@ class PostgresStore:
         if diagnostic.severity_nonlocalized == "WARNING":
             self._warnings.append(diagnostic.message_primary or "")
 
-    def _end(self, commit: bool) -> None:
+    def _end(self, commit: bool, sent: AbstractContextManager[object]) -> None:
         """Commits or rolls back, and gives up the locks. What could not be committed is rolled back, or not known.
+
+        `sent` waits at its end for the answers to what was sent before; a COMMIT after what failed is passed over.
 
         A standby that does not answer makes the server wait; a wait cut short it only warns of, so that a
         warning is no acknowledgement (PostgreSQL's manual, "Synchronous Replication", "Planning for High
@@ -328,7 +327,9 @@ class PostgresStore:
         assert self._writer is not None
         self._warnings.clear()
         try:
-            done = self._writer.execute("COMMIT" if commit else "ROLLBACK", prepare=False).statusmessage
+            with sent:
+                cursor = self._writer.execute("COMMIT" if commit else "ROLLBACK", prepare=False)
+            done = cursor.statusmessage
             if commit and done != "COMMIT":
                 raise self._server.refused("store_failed", f"the server answered {done} to COMMIT; nothing was written")
             if commit and self._warnings:

@@ -8,12 +8,12 @@ server takes in some while the writer checks the next; any other question ends i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from ledger import postgres_rows, postgres_tree
 from ledger import postgres_schema as sql
-from ledger import postgres_tree
 from ledger.store import NewRow, Row
 
 P = ParamSpec("P")
@@ -23,18 +23,20 @@ T = TypeVar("T")
 class PostgresTransaction:
     """A `ledger.store.Transaction`, and the `with` that begins and ends it.
 
-    `begin` takes the locks and gives the connection and the last position, `end` commits or rolls back and gives
-    them up, `told` says an error of PostgreSQL as the ledger says it.
+    `begin` takes the locks and gives the connection, the last position and the last entry; `end` commits or rolls
+    back, after what was sent and not answered yet, and gives them up; `told` says an error of PostgreSQL as the
+    ledger says it.
     """
 
     __slots__ = (
-        "_begin", "_checked", "_connection", "_copy", "_copying", "_end", "_failure", "_position", "_tiles", "_told",
+        "_begin", "_connection", "_copy", "_copying", "_end", "_failure", "_last", "_position", "_sent", "_tiles",
+        "_told",
     )  # fmt: skip
 
     def __init__(
         self,
-        begin: Callable[[], tuple[sql.Connection, int]],
-        end: Callable[[bool], None],
+        begin: Callable[[], tuple[sql.Connection, int, Row | None]],
+        end: Callable[[bool, AbstractContextManager[object]], None],
         told: Callable[[BaseException], Exception],
     ) -> None:
         self._begin = begin
@@ -43,13 +45,14 @@ class PostgresTransaction:
         self._connection: sql.Connection | None = None
         self._failure: BaseException | None = None
         self._position = 0
-        self._checked = False  # that the entries reach as far as the head says
+        self._last: Row | None = None  # before anything was inserted
         self._tiles: list[tuple[int, int, bytes, bytes]] = []  # put, and not sent yet
         self._copying: ExitStack | None = None  # what ends the COPY that is open
         self._copy: Any = None
+        self._sent: ExitStack | None = None  # what waits for the answers to what was sent
 
     def __enter__(self) -> Self:
-        self._connection, self._position = self._begin()
+        self._connection, self._position, self._last = self._begin()
         return self
 
     def __exit__(
@@ -58,18 +61,18 @@ class PostgresTransaction:
         with suppress(Exception):  # it is kept, and raised below
             if kind is None and self._failure is None:
                 self._send_tiles()
-                self._ask(_nothing)
+                if self._sent is None:
+                    self._ask(_nothing)
             elif self._copying is not None:
                 self._copying.__exit__(kind, error, trace)
         self._connection = None
-        self._end(kind is None and self._failure is None)
+        self._end(kind is None and self._failure is None, self._sent or nullcontext())
         if kind is None and self._failure is not None:
             raise self._failure  # its caller swallowed it: what was inserted is incomplete
 
     def last(self) -> Row | None:
-        row = self._ask(sql.last_row)
-        self._checked = True
-        return row
+        before = 0 if self._last is None else self._last.position
+        return self._last if self._position == before else self._ask(sql.last_row)
 
     def tail(self, stream: str, after_version: int) -> list[Row]:
         return self._ask(sql.stream_rows, stream, after_version)
@@ -90,30 +93,42 @@ class PostgresTransaction:
 
     def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
         assert rows, "nothing to insert"
-        if not self._checked:
-            self.last()
         first = self._position + 1
-        self._tell(self._write, rows, first)
         self._position += len(rows)
+        if len(rows) <= postgres_rows.FEW and not more and self._copying is None:
+            self._tell(self._send, rows, first)
+            return first
+        self._tell(self._write, rows, first)
         if not more:
             self._ask(_nothing)
         return first
 
+    def _send(self, connection: sql.Connection, rows: Sequence[NewRow], first: int) -> None:
+        """Few rows wait for no answer: they and the COMMIT that mostly follows are one way to the server and back."""
+        if self._sent is None:
+            self._sent = ExitStack()
+            self._sent.enter_context(connection.pipeline())
+        postgres_rows.insert_few(connection, rows, first)
+
     def _write(self, connection: sql.Connection, rows: Sequence[NewRow], first: int) -> None:
         if self._copying is None:
+            self._finish(connection)
             self._copying = ExitStack()
             cursor = self._copying.enter_context(connection.cursor())
-            self._copy = self._copying.enter_context(cursor.copy(sql.COPY))
-            self._copy.write(sql.COPY_BEGINS)
-        for block in sql.blocks(rows, first):
+            self._copy = self._copying.enter_context(cursor.copy(postgres_rows.COPY))
+            self._copy.write(postgres_rows.COPY_BEGINS)
+        for block in postgres_rows.blocks(rows, first):
             self._copy.write(block)
 
     def _finish(self, connection: sql.Connection) -> None:
-        """Ends the COPY that is open; what is wrong with any row of it is told now."""
+        """Ends the COPY that is open, or waits for what was sent; what is wrong with any row is told now."""
         copying, self._copying = self._copying, None
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            sent.close()
         if copying is not None:
             with copying:
-                self._copy.write(sql.COPY_ENDS)
+                self._copy.write(postgres_rows.COPY_ENDS)
 
     def _send_tiles(self) -> None:
         tiles, self._tiles = self._tiles, []

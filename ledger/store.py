@@ -89,7 +89,8 @@ class Transaction(Protocol):
     def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
         """Appends one row or more and returns the position of the first; the others follow it at once.
 
-        With `more` others are to come, and an engine may say only after these what is wrong with any of them.
+        With `more` others are to come. What is wrong with any of them an engine may say here, at the next question,
+        or only at the end of the `with`.
         Raises `eventsourcing.persistence.IntegrityError` when a version does not follow its stream's last
         (a writer that did not look at the tail), `Refused("damaged_ledger")` when positions would not follow
         the ledger's last, `Refused("store_failed")` when the disk or server fails. After any of them the
