@@ -189,7 +189,7 @@ def _check_counts(event: Any, recorded_at: datetime) -> None:
 def _check_contract(event: Any, recorded_at: datetime) -> None:
     if event.support_start is None:
         return
-    if event.support_start < add_months(event.service_start.date(), -12):
+    if event.support_start < add_months(_earliest_date(event.service_start), -12):  # else `local_days.py` says
         raise Refused("before_start", f"support_start {event.support_start} is over a year before service_start")
 
 
@@ -212,6 +212,11 @@ def _check_restore(event: Any, recorded_at: datetime) -> None:
         raise Refused("missing_field", "restore_requested names a target_date or a backup")
     if event.target_date is not None and event.target_date > _latest_date(event.requested_at):
         raise Refused("occurred_after_recorded", f"restore_requested.target_date {event.target_date} lies ahead")
+
+
+def _earliest_date(at: datetime) -> date:
+    """The date it is still by then where the day begins last, 12 hours behind UTC."""
+    return (at.astimezone(UTC) - timedelta(hours=12)).date()
 
 
 def _latest_date(at: datetime) -> date:

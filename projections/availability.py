@@ -14,12 +14,12 @@ from fractions import Fraction
 from typing import Any
 
 from ledger.corrections import Fact
-from ledger.events import ContractResumed, ContractSuspended, ContractTerminated
+from ledger.events import ContractResumed, ContractSuspended, ContractTerminated, MaintenanceCancelled
 from ledger.history import History, positions_of
 from ledger.spans import FIRST, FOREVER, Instant, Spans, difference, intersection, length, union
 from ledger.spans import seconds as instant_of
 from ledger.workdays import add_months
-from projections.exclusions import EMERGENCY, GROUNDS, Exclusion, announcement
+from projections.exclusions import EMERGENCY, GROUNDS, Exclusion, notice, told
 from projections.finding import Breach, Finding, at, spans_text, text
 from projections.frame import Frames
 from projections.knowable import Excess, Knowable
@@ -219,6 +219,7 @@ def _switches(history: History, t: Tally) -> list[str]:
     stops, read = [each.stop for each in t.stops], t.frame.reading
     losses: Parts = [(loss.spans, loss.by.weight) for loss in t.losses if loss.by.certain]
     emergency = any(each.ground == EMERGENCY for each in t.exclusions)
+    owing_notice = [stop for stop in stops if stop.kind == "planned" and read["unannounced"] == "counts"]
     decided = {
         "prt_month": intersection(history.in_force, (t.span,)) != (t.span,),
         "month_kind": read["month_kind"] != "calendar",
@@ -228,7 +229,7 @@ def _switches(history: History, t: Tally) -> list[str]:
         "overlap": weighed(losses, "sum") != weighed(losses, "union"),
         "partial_effect": any(getattr(stop.facts[0].event, "effect", "") == "partial_users" for stop in stops),
         "window_exclusion": any(loss.by.stop.kind == "planned" and loss.spans for loss in t.losses),
-        "unannounced": read["unannounced"] == "counts" and any(stop.kind == "planned" for stop in stops),
+        **dict.fromkeys(("unannounced", "notice_reference", "notice_clock", "reschedule_notice"), bool(owing_notice)),
         "emergency": emergency,
         "relabel": emergency,
         "concurrent": any(each.outages is not None for each in t.exclusions),
@@ -249,8 +250,8 @@ def _because(history: History, t: Tally) -> tuple[int, ...]:
     ]
     planned = [each.stop for each in weighty if each.stop.kind == "planned"]
     if planned and t.frame.reading.unannounced == "counts":
-        told = [announcement(history, stop) for stop in planned]
-        facts += [fact for fact in told if fact is not None]
+        facts += [fact for stop in planned for fact in notice(history, t.frame, stop)]
+        facts += [fact for stop in planned for fact in told(history, stop, MaintenanceCancelled)]
     return positions_of(facts)
 
 

@@ -274,8 +274,8 @@ def _clause(frame: Frame, duty: Duty | None) -> str:
 def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
     """What backups broke of A9.2 to A9.6, filed from `first` to `last`, local dates, included.
 
-    A missed period is filed at its last second. A ledger that never heard of a backup of office documents has no
-    row for each day without one: it says nothing of them, where the nights of the client's data are always owed.
+    A missed period is filed at its last second: of the client's data and of the office documents alike, whether or
+    not the ledger ever heard of such a backup.
     """
     kept = Kept.of(history, frames)
     within = kept.eras.calendar.day(first, last)
@@ -325,8 +325,7 @@ def _periods(kept: Kept, first: date, last: date) -> Iterable[tuple[Duty, list[P
     yield NIGHTLY, kept.nights(first - timedelta(days=1), last)
     yield WEEKLY, kept.weeks(first - timedelta(days=first.weekday()), last)
     yield MONTHLY, kept.months(first, last)
-    if kept.has_office:
-        yield EVERY_DAY, kept.office_days(first, last)
+    yield EVERY_DAY, kept.office_days(first, last)
 
 
 def _purged(kept: Kept, backup: Backup) -> Iterable[Breach]:

@@ -23,7 +23,7 @@ from projections.dossiers import dossier_schedule
 from projections.finding import Finding, text
 from projections.finding import at as instant_of
 from projections.frame import Frame, Frames
-from projections.ground import turn
+from projections.ground import support_start, turn
 from projections.kept import Kept
 from projections.service import service_reviews
 from projections.support import support_response
@@ -114,8 +114,7 @@ def due(history: History, frames: Frames, at: Instant, within_days: int) -> Find
 
 def _requests(asked: Asked) -> Iterator[Due]:
     """Requests waiting, of this period of support and the one before."""
-    started, terms = asked.history.started.event, asked.frame.terms.support
-    origin = started.support_start or asked.calendar.local_date(seconds(started.service_start))
+    terms, origin = asked.frame.terms.support, support_start(asked.history, asked.calendar)
     if asked.day < origin:
         return
     this = turn(origin, asked.day, terms.period_months)

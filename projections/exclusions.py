@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ledger.corrections import Fact
 from ledger.events import (
+    Event,
     ExclusionAccepted,
     ExclusionClaimed,
     ExclusionContested,
@@ -31,6 +32,7 @@ from ledger.spans import NEVER, Instant, Span, Spans, contains, difference, inte
 from ledger.workdays import Calendar
 from projections.finding import at
 from projections.frame import Frame
+from projections.notice import dated, in_force, seconds_given
 from projections.unavailability import Counted, Key, Stop
 
 WINDOW = "maintenance_window"  # ground (i) of article 6; (ii) to (v) are the events' own
@@ -139,24 +141,22 @@ def unsheltered(history: History, frame: Frame, each: Counted) -> bool:
     )
 
 
-def announcement(history: History, stop: Stop) -> Fact | None:
-    """The last thing published of a maintenance by the time its work started; None when nothing was."""
-    started_at = at(stop.facts[0])
-    kinds = MaintenanceAnnounced, MaintenanceRescheduled, MaintenanceCancelled
-    published = [
-        fact
-        for fact in history.of(*kinds)
-        if (fact.stream, fact.event.maintenance) == stop.key and at(fact, "published_at") <= started_at
-    ]
-    return max(published, key=lambda fact: (at(fact, "published_at"), fact.position), default=None)
+def told(history: History, stop: Stop, *kinds: type[Event]) -> list[Fact]:
+    """The facts of these types that speak of a planned stop's maintenance."""
+    return [fact for fact in history.of(*kinds) if (fact.stream, fact.event.maintenance) == stop.key]
+
+
+def notice(history: History, frame: Frame, stop: Stop) -> tuple[Fact, ...]:
+    """The announcements a planned stop's notice runs between, by the rule and the switches of A5.3."""
+    announced = told(history, stop, MaintenanceAnnounced, MaintenanceRescheduled)
+    called_off = told(history, stop, MaintenanceCancelled)
+    return dated(in_force(announced, called_off, at(stop.facts[0])), frame.reading)
 
 
 def noticed(history: History, frame: Frame, stop: Stop) -> bool:
     """Whether the announcement in force gave the terms' notice of a planned stop (A5.3)."""
-    fact = announcement(history, stop)
-    if fact is None or isinstance(fact.event, MaintenanceCancelled):
-        return False
-    return at(fact, "planned_start") - at(fact, "published_at") >= frame.terms.maintenance.notice_seconds
+    seconds = seconds_given(notice(history, frame, stop), frame)
+    return seconds is not None and seconds >= frame.terms.maintenance.notice_seconds
 
 
 def _emergencies(

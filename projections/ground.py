@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from ledger import events as e
 from ledger.history import History
 from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, contains, difference, moment, seconds, span, union
-from ledger.workdays import add_months
+from ledger.workdays import Calendar, add_months
 from projections.finding import at, ceil_seconds, earliest
 from projections.frame import Frame, Frames
 
@@ -29,6 +29,13 @@ def frame_on(frames: Frames, day: date) -> Frame:
 def days_span(frames: Frames, first: date, last: date) -> Span:
     """The local days `first` to `last`, both included, as one half-open span."""
     return frame_on(frames, first).calendar.at(first), frame_on(frames, last).calendar.at(last, "24:00")
+
+
+def support_start(history: History, calendar: Calendar) -> date:
+    """The first local day of support; of the service, where the contract names no other (12.2)."""
+    started = history.started.event
+    day: date = started.support_start or calendar.local_date(seconds(started.service_start))
+    return day
 
 
 def turn(origin: date, day: date, months: int) -> date:

@@ -123,11 +123,6 @@ class Kept:
         self._longest: int | None = None
         self._ends: dict[str, dict[str, Instant | None]] = {}
 
-    @cached_property
-    def has_office(self) -> bool:
-        """Whether a backup of office documents, made or failed, was ever heard of."""
-        return any(thing.scope == OFFICE for thing in (*self.backups, *(f.event for f in self.failed)))
-
     def completed(self, start: Instant, end: Instant) -> list[Backup]:
         """The backups that completed in `[start, end)`."""
         instants = self._completions

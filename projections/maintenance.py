@@ -23,7 +23,7 @@ from ledger.history import History, positions_of
 from ledger.spans import FOREVER, NEVER, Instant, Spans, contains, difference, intersection, length, moment, span, union
 from projections.finding import Breach, Finding, at, ceil_seconds, known_since, spans_text, text
 from projections.frame import Frame, Frames
-from projections.notice import dated, reference, seconds_given
+from projections.notice import dated, in_force, reference, seconds_given
 
 # Ours, not the contract's: article 5 sets no delay between publishing a notice and recording it. One that the
 # ledger learnt of more than a day after it is said to have been published proves little, and is marked.
@@ -70,7 +70,7 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
 def _broken(history: History, m: Measured) -> list[Breach]:
     """The rows of one maintenance. What lasts is provable once its first second has passed, even before its end."""
     begun, limit = m.work.start_at, f"{m.frame.terms.maintenance.notice_seconds} s"
-    called_off = [fact for fact in (*m.work.announced, *m.work.cancelled) if m.work.by_start(fact)]
+    called_off = [fact for fact in (*m.work.announced, *m.work.cancelled) if at(fact, "published_at") <= begun]
     by_then = [fact for fact in m.work.blocking if m.early and at(fact) <= m.early[0][0]]
     rows = _lasting(m, "A5.3", "slot_overrun", (m.overrun or NEVER) if m.overran else NEVER, m.chain[-1:])
     rows += _lasting(m, "A5.4", "outside_window", m.outside, ())
@@ -144,8 +144,7 @@ class Work(Struct, frozen=True, kw_only=True):
     @property
     def in_force(self) -> tuple[Fact, ...]:
         """The announcements published by the start of the work, the one in force last; none once cancelled."""
-        called_off = any(self.by_start(fact) for fact in self.cancelled)
-        return () if called_off else tuple(fact for fact in self.announced if self.by_start(fact))
+        return in_force(self.announced, self.cancelled, at(self.started) if self.started else None)
 
     @property
     def kind(self) -> str | None:
@@ -156,10 +155,6 @@ class Work(Struct, frozen=True, kw_only=True):
         """Where work is done: as started; before that, as announced (another slot does not move it)."""
         first = self.started or self.announced[0]
         return getattr(first.event, "environment", "production")
-
-    def by_start(self, fact: Fact) -> bool:
-        """Whether an announcement or a cancellation was published by the start; all were, before there is one."""
-        return self.started is None or at(fact, "published_at") <= at(self.started)
 
 
 def _works(history: History) -> list[Work]:

@@ -6,10 +6,27 @@ hand, so that a replay under every reading need not try what could not matter.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger.corrections import Fact
 from ledger.readings import Reading
+from ledger.spans import Instant
 from projections.finding import at
 from projections.frame import Frame
+
+
+def in_force(announced: Iterable[Fact], called_off: Iterable[Fact], started_at: Instant | None) -> tuple[Fact, ...]:
+    """The announcements published by the start of the work, the one in force last; none once it is called off.
+
+    Before there is a start, all of them were.
+    """
+
+    def by_start(fact: Fact) -> bool:
+        return started_at is None or at(fact, "published_at") <= started_at
+
+    if any(map(by_start, called_off)):
+        return ()
+    return tuple(sorted(filter(by_start, announced), key=lambda fact: (at(fact, "published_at"), fact.position)))
 
 
 def dated(announced: tuple[Fact, ...], reading: Reading) -> tuple[Fact, ...]:

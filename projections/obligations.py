@@ -20,7 +20,7 @@ from ledger.spans import Instant, intersection, seconds
 from projections.breaches import SUBJECTS, register
 from projections.finding import Finding
 from projections.frame import Frame, Frames
-from projections.ground import days_span, turn
+from projections.ground import days_span, support_start, turn
 from projections.periods import over
 
 Days = tuple[date, date]  # both included
@@ -313,8 +313,7 @@ def _period(history: History, frame: Frame, over: str, at: Instant) -> Days:
     if over == "month":
         origin, months = day.replace(day=1), 1
     elif over == "support_year":
-        started = history.started.event
-        origin = started.support_start or frame.calendar.local_date(seconds(started.service_start))
+        origin = support_start(history, frame.calendar)
         months = frame.terms.support.period_months
     else:
         origin, months = frame.calendar.local_date(seconds(history.started.event.service_start)), 12

@@ -231,11 +231,10 @@ def _last_office_state(kept: Kept, request: Request) -> Decision:
 
 
 def _no_office_state(kept: Kept, request: Request, day: date | None) -> Decision:
-    """None was ever made: a breach once a day is over without one, if the ledger hears of office backups at all."""
+    """None was ever made: a breach once a day it was owed for is over."""
     local = kept.eras.at(request.requested_at).calendar.local_date(request.requested_at)
     (period,) = kept.office_days(*[day or local - timedelta(days=1)] * 2)
-    heard_of = any(fact.event.scope == OFFICE for fact in kept.failed)
-    due = heard_of and kept.is_owed(period) and over(period.span[1], request.requested_at)
+    due = kept.is_owed(period) and over(period.span[1], request.requested_at)
     why = "no backup of the office documents was made"
     return Decision(outcome="backup_missing", breach=due, why=why, day=day)
 

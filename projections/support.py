@@ -22,7 +22,7 @@ from ledger.spans import FOREVER, Instant, Spans, difference, intersection, leng
 from ledger.workdays import Calendar, Week, add_months
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, percent, spans_text, text
 from projections.frame import Frame, Frames
-from projections.ground import without_support
+from projections.ground import support_start, without_support
 from projections.periods import over
 
 # every state a request may be in, whether it counts in the share, and what it says
@@ -135,7 +135,8 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     Filed at the last second of the period. A period still running is never below: every request may yet come.
     """
     rows: list[Breach] = []
-    period = _period(history, frames, _support_start(history))
+    began = frames.at(seconds(history.started.event.service_start)).calendar
+    period = _period(history, frames, support_start(history, began))
     latest = max((request.registered_at for request in _requests(history)), default=period.start - 1)
     while period.start <= latest and (period.following - last).days <= 1 and over(period.end, history.now):
         waited = _waited(history, period)
@@ -176,20 +177,13 @@ def _below(period: Period, waited: list[Waited]) -> bool:
 # --- the period (D-Y12) ---
 
 
-def _support_start(history: History) -> date:
-    """The first day of support; of the service, where the contract names no other."""
-    started = history.started.event
-    day: date = started.support_start or started.service_start.date()
-    return day
-
-
 def _period(history: History, frames: Frames, first: date) -> Period:
     """The period from a day on, counted from the start of support where that falls on it.
 
     So the periods of a support begun on 29 February follow one another without gap or overlap.
     """
     frame = _frame_on(frames, first)
-    origin, months = _support_start(history), frame.terms.support.period_months
+    origin, months = support_start(history, frame.calendar), frame.terms.support.period_months
     since = (first.year - origin.year) * 12 + first.month - origin.month
     counted_from_origin = add_months(origin, since) == first
     following = add_months(origin, since + months) if counted_from_origin else add_months(first, months)
@@ -263,7 +257,7 @@ def _unstarted(history: History, period: Period, request: Request, week: Week) -
     """Why a request starts no clock: before support, given to somebody else (A3.3), or out of hours (Amb-19)."""
     frame, since = period.frame, request.registered_at
     channel = request.facts[e.SupportRequestRegistered].event.channel
-    if since < frame.calendar.at(_support_start(history)):
+    if since < frame.calendar.at(support_start(history, frame.calendar)):
         return "registered before support began"
     if channel in frame.terms.support.not_support_channels:
         return f"channel {channel} handles no requests (A3.3)"

@@ -18,9 +18,9 @@ from ledger.events import Corrected, Event, MaintenanceStatusPublished, Retracte
 from ledger.order import ThingKey, group_of
 from ledger.spans import FIRST, FOREVER, Instant, seconds
 from projections.bearing import KINDS
-from projections.kept import FACTS, OFFICE
+from projections.kept import FACTS
 from projections.validity import ANY
-from projections.view_tables import NO_OFFICE, Key, Moment, Rows, Unit, Value, unit_of, units
+from projections.view_tables import Key, Moment, Rows, Unit, Value, unit_of, units
 
 Pair = tuple[int, Entry]
 CALLED = ("backup", "maintenance")  # what rows are called by, with its service where another stream uses the id
@@ -145,7 +145,6 @@ class _Begun:
         self._said: dict[int, tuple[str, ThingKey | None, Event | Unread]] = {}  # kind, thing, first content
         self._ids: dict[tuple[str, str], list[int]] = {}
         self._streams: dict[ThingKey, set[str]] = {}  # which use the id of such a thing
-        self._office: set[tuple[str, ThingKey]] = set()  # backups that any version calls one of office documents
 
     def take(self, position: int, entry: Entry) -> tuple[frozenset[str], Instant]:
         """Notes an entry: the kinds of facts it bears on, and the instant before which it bears on no month."""
@@ -160,18 +159,15 @@ class _Begun:
         named = entry.stream, group
         self._since[named] = min(self._since.get(named, FOREVER), *map(_begun, (original, said)))
         since = self._since[named]
-        if OFFICE in (getattr(original, "scope", ""), getattr(said, "scope", "")):
-            self._office.add(named)
-        office = named in self._office
-        if group[0] in CALLED and self._called_anew(named, entry.stream, office and entry.event is not said):
+        if group[0] in CALLED and self._called_anew(group, entry.stream):
             since = FIRST
-        return frozenset((kind, NO_OFFICE) if office else (kind,)), since
+        return frozenset((kind,)), since
 
-    def _called_anew(self, named: tuple[str, ThingKey], stream: str, office_acted_on: bool) -> bool:
-        """Whether rows of others may turn: by what they are called, or as backups of office documents are heard of."""
-        using = self._streams.setdefault(named[1], set())
+    def _called_anew(self, group: ThingKey, stream: str) -> bool:
+        """Whether rows of others may turn, by what they are called."""
+        using = self._streams.setdefault(group, set())
         using.add(stream)
-        return len(using) > 1 or office_acted_on
+        return len(using) > 1
 
     def _acted_on(
         self, position: int, entry: Entry, act: Corrected | Retracted
@@ -196,10 +192,7 @@ class _Begun:
         if entry.stream == "ledger" or ANY in kinds:
             return set(known)
         looked = {name: unit for name, unit in known.items() if not unit.kinds.isdisjoint({*kinds, ANY})}
-        return {
-            name for name, unit in looked.items()
-            if unit.ends_at > since or unit.ends_at == FOREVER or NO_OFFICE in kinds & unit.kinds
-        }  # fmt: skip
+        return {name for name, unit in looked.items() if unit.ends_at > since or unit.ends_at == FOREVER}
 
 
 def _thing(event: Event | Unread) -> ThingKey | None:

@@ -74,7 +74,6 @@ BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
 
 BY_MONTH = ("availability", "backups", "maintenance")  # whose part of the register is computed month by month
 NO_MONTH = "0001-01"  # there is none before the service begins, but there may be backups
-NO_OFFICE = "no backup of office documents"  # stands among the kinds of a unit: the first of them bears on it
 BEARING = frozenset(map(attrgetter("__name__"), (*KINDS, *CONTRACT)))  # what bears on the availability of a month
 
 HELD = ("distinct_locations", "two_copies", "restorable")
@@ -263,15 +262,12 @@ def _backups(moment: Moment, label: str, months: list[str]) -> tuple[Rows, Unit]
 def _missing_backups(moment: Moment, label: str) -> tuple[Rows, Unit]:
     """What backups broke that is filed in a calendar month.
 
-    A thing that began after it changes nothing of it, unless it is what a backup deleted too early waited for, or
-    the first backup of office documents: since then each day without one has its row.
+    A thing that began after it changes nothing of it, unless it is what a backup deleted too early waited for.
     """
     rows, unit = _of_month(moment, "backups", label)
     if _refused(rows):
         return rows, unit
     last = _days(label)[1]
-    if not moment.kept({"first": _period(moment)[0], "last": last}).has_office:
-        unit = unit._replace(kinds=unit.kinds | {NO_OFFICE})
     waits = any(UNTIL_REPLACED in figures for figures in rows.values())
     return rows, unit if waits else unit._replace(ends_at=moment.calendar.at(last, "24:00"))
 

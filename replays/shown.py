@@ -24,6 +24,7 @@ from ledger.spans import FOREVER, seconds
 from ledger.workdays import add_months
 from projections.asking import Answer, ask
 from projections.frame import Frames
+from projections.ground import support_start
 from projections.questions import KINDS
 
 MAX_ANSWERS = 10_000
@@ -148,8 +149,8 @@ class Shown:
 
     def _support_years(self, asked: Period) -> list[date]:
         """The first days of the contract's support years that the period touches (article 12.2)."""
-        started = self.history(self.contract, known_at=self.known_at).started.event
-        origin: date = started.support_start or started.service_start.date()
+        history = self.history(self.contract, known_at=self.known_at)
+        origin = support_start(history, Frames(history).at(seconds(history.started.event.service_start)).calendar)
         after = max(asked.first_on.year - origin.year - 1, 0)
         years = (add_months(origin, 12 * n) for n in range(after, after + len(asked.months()) // 12 + 4))
         return [day for day in years if day <= asked.last_on and add_months(day, 12) > asked.first_on]

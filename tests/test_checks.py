@@ -115,7 +115,7 @@ SAID: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("the provider alone decides a dispute", "dispute_decided", {"dispute": "D", "decision": "d", "by": "provider"}, "wrong_party"),
     # contracts, restores, updates, dossiers
     ("support a year before service", "contract_started", {**CONTRACT, "support_start": "2024-09-01"}, None),
-    ("support a year and a day before service", "contract_started", {**CONTRACT, "support_start": "2024-08-31"}, "before_start"),
+    ("support a year and two days before service", "contract_started", {**CONTRACT, "support_start": "2024-08-30"}, "before_start"),
     ("no date of support", "contract_started", {**CONTRACT, "support_start": None}, None),
     ("a restore of neither day nor backup", "restore_requested", ASKED, "missing_field"),
     ("a restore of today", "restore_requested", {**ASKED, "target_date": "2026-06-10"}, None),

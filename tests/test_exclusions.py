@@ -9,6 +9,7 @@ import pytest
 from projections.availability import availability
 from projections.exclusions import EMERGENCY, GROUNDS, WINDOW
 from projections.frame import Frames
+from projections.maintenance import maintenance
 from tests.story import CONTRACT, history
 from tests.test_availability import EVIDENCE, announced, blocking, excluded, march, month_of, outage, told, workings
 
@@ -269,7 +270,7 @@ def test_work_called_off_or_moved_too_late_is_work_without_notice() -> None:
            "published_at": "2026-03-02T10:00:00+01:00"})  # fmt: skip
     moved = ("2026-03-02T10:00:00+01:00", "maintenance_rescheduled", {
         "maintenance": "M1", "published_at": "2026-03-02T10:00:00+01:00",
-        "planned_start": "2026-03-03T23:00:00+01:00", "planned_end": "2026-03-04T05:00:00+01:00"})  # fmt: skip
+        "planned_start": "2026-03-03T22:30:00+01:00", "planned_end": "2026-03-04T06:00:00+01:00"})  # fmt: skip
     assert lost(IN_TIME, OVERRUN, reading=counts)[0] == 1800
     assert lost(IN_TIME, off, OVERRUN, reading=counts)[0] == whole
     assert lost(IN_TIME, moved, OVERRUN, reading=counts)[0] == whole
@@ -277,6 +278,39 @@ def test_work_called_off_or_moved_too_late_is_work_without_notice() -> None:
     because = availability(found, Frames(found, counts), "2026-03").because
     assert 12 in because  # the entry that moved it
     assert 11 not in because
+
+
+MOVED_WITHIN = (IN_TIME, ("2026-03-02T10:00:00+01:00", "maintenance_rescheduled", {
+    "maintenance": "M1", "published_at": "2026-03-02T10:00:00+01:00",
+    "planned_start": "2026-03-03T23:00:00+01:00", "planned_end": "2026-03-04T05:00:00+01:00"}))  # fmt: skip
+OVER_THE_CLOCKS = announced("M1", "2026-03-27T22:00:00+01:00", "2026-03-29T22:00:00+02:00", "2026-03-30T06:00:00+02:00")
+RECEIVED = [(*IN_TIME[:2], {**IN_TIME[2], "planned_at": "2026-02-10T10:00:00+01:00", "received_at": "2026-03-02T23:00:00+01:00"})]
+
+
+@pytest.mark.parametrize(
+    ("notice", "starts", "switches", "sheltered"),
+    [
+        (MOVED_WITHIN, "2026-03-03T23:00:00+01:00", {}, True),  # Amb-05: this time was known to be at risk
+        (MOVED_WITHIN, "2026-03-03T23:00:00+01:00", {"reschedule_notice": "any_change"}, False),
+        (MOVED_WITHIN, "2026-03-03T23:00:00+01:00", {"reschedule_notice": "never"}, True),
+        ([OVER_THE_CLOCKS], "2026-03-29T22:00:00+02:00", {}, False),  # Amb-04: 47 hours passed
+        ([OVER_THE_CLOCKS], "2026-03-29T22:00:00+02:00", {"notice_clock": "wall"}, True),
+        (RECEIVED, "2026-03-03T23:00:00+01:00", {}, True),
+        (RECEIVED, "2026-03-03T23:00:00+01:00", {"notice_reference": "received"}, False),  # Amb-33
+        (RECEIVED, "2026-03-03T23:00:00+01:00", {"notice_reference": "planned"}, True),
+    ],
+)
+def test_work_without_shelter_is_the_work_whose_notice_is_short(
+    notice: Any, starts: str, switches: dict[str, str], sheltered: bool
+) -> None:
+    work = blocking("M1", starts, starts.replace("T22:", "T23:").replace("T23:00", "T23:30"))
+    found = told(*notice, *work)
+    reading = {"unannounced": "counts", **switches}
+    row = maintenance(found, Frames(found, reading)).result["M1"]
+    assert row["notice_breach"] != sheltered
+    answer = availability(found, Frames(found, reading), "2026-03")
+    assert (answer.result["ti_seconds"] == 0) == sheltered
+    assert set(switches) <= {each["switch"] for each in answer.workings["switches"]}
 
 
 def test_what_is_published_once_the_work_has_begun_is_no_notice_of_it() -> None:

@@ -46,6 +46,14 @@ def test_a_day_is_judged_by_the_date_in_the_booklets_zone(
     assert refused.value.code == code, said
 
 
+@pytest.mark.parametrize("written", ["2025-08-31T22:00:00Z", "2025-09-01T00:00:00+02:00", "2025-09-01T08:00:00+10:00"])
+def test_support_may_begin_a_year_before_the_service_by_local_days_and_no_earlier(tell: Any, written: str) -> None:
+    opened = {**CONTRACT, "service_start": written}
+    with pytest.raises(Refused, match="before_start"):
+        tell("2025-09-01T08:00:00Z", "contract_started", {**opened, "support_start": "2024-08-31"})
+    assert tell("2025-09-01T08:00:00Z", "contract_started", {**opened, "support_start": "2024-09-01"}).outcome == "recorded"
+
+
 def test_a_correction_may_not_move_a_day_ahead_either(tell: Any) -> None:
     tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
     tell(BEFORE, "dossier_activity_recorded", {**TYPED, "last_entry_date": "2026-06-10"}, id="typed")

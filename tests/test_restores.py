@@ -251,12 +251,12 @@ def test_office_documents_come_back_as_of_their_last_backup_only() -> None:
     assert only(*lines, gone, office_asks(when, "2026-03-17")) == (MISSING, None, True)
 
 
-def test_office_documents_never_backed_up_are_a_breach_once_the_ledger_hears_of_them() -> None:
+def test_office_documents_never_backed_up_are_a_breach_once_a_day_is_over_without() -> None:
     asked = office_asks("2026-03-18T10:00:00+01:00", "2026-03-17")
-    assert only(*SPRING, asked) == (MISSING, None, False)
+    assert only(*SPRING, asked) == (MISSING, None, True)
     tried = failed("OF", "2026-03-10T01:00:00+01:00", "2026-03-10T01:10:00+01:00", scope="office_documents")
     assert only(*SPRING, tried, asked) == (MISSING, None, True)
-    assert only(*SPRING, tried, office_asks("2026-03-18T10:00:00+01:00", "2026-03-18")) == (MISSING, None, False)
+    assert only(*SPRING, office_asks("2026-03-18T10:00:00+01:00", "2026-03-18")) == (MISSING, None, False)
 
 
 # --- what became of the request ---

@@ -299,6 +299,19 @@ def test_a_request_from_before_support_began_is_not_counted() -> None:
     assert one(started, registered("R", first), start="2025-06-01")[1] == "missed"
 
 
+@pytest.mark.parametrize("written", ["2025-08-31T22:00:00Z", "2025-09-01T00:00:00+02:00", "2025-09-01T08:00:00+10:00"])
+def test_support_begins_with_the_service_on_the_local_day_whatever_the_offset_it_is_written_with(written: str) -> None:
+    opened = ("2025-08-01T08:00:00Z", "contract_started", {**CONTRACT, "support_start": None, "service_start": written})
+    before, late = registered("early", "2025-08-31T23:00:00+02:00"), registered("late", "2026-08-31T10:00:00+02:00")
+    book = history(opened, before, late, taken("late", "2026-09-04T10:00:00+02:00"))
+    requests = support_response(book, Frames(book), date(2025, 9, 1)).result["requests"]
+    assert requests["late"]["state"] == "missed"
+    early = support_response(book, Frames(book), date(2025, 8, 31)).result["requests"]["early"]
+    assert early["state"] == "not_counted"
+    rows = breaches(book, Frames(book), date(2026, 8, 1), date(2027, 8, 31))
+    assert [row.period for row in rows] == ["2025-09-01/2026-08-31"]
+
+
 def test_an_excluded_request_keeps_the_seconds_it_waited() -> None:
     lines = [STARTED, registered("R", "2026-03-02T09:00:00+01:00"), excluded("R", "2026-03-02T09:30:00+01:00")]
     assert one(*lines, known_at="2026-03-02T10:00:00+01:00") == (3600, "excluded")
