@@ -29,7 +29,7 @@ IDENTITY: dict[type[Event], str | None] = {
 class Fact(Struct, frozen=True, kw_only=True, gc=False):
     """One event as it stands: what it says, and since when and by which entries the ledger knows it.
 
-    `known_at` is when its present content became known; `first_known_at` when its first version did.
+    `known_at` is when its present content (but for `NOTES`) became known; `first_known_at` when its first version did.
     `positions` are the entries it rests on: its own first, then the correction that made it so.
     """
 
@@ -45,6 +45,7 @@ class Fact(Struct, frozen=True, kw_only=True, gc=False):
 
 
 ACTS = (Corrected, Retracted)
+NOTES = frozenset({"note", "change_ref"})  # what an event says to its readers alone: no rule reads it
 Known = tuple[int, Entry, datetime]  # position, entry, the moment it counts as known
 
 
@@ -52,7 +53,7 @@ class Acts(NamedTuple):
     """What the corrections and retractions of a stream come to."""
 
     gone: set[int]  # positions of entries, corrections and retractions that are withdrawn
-    newest: dict[int, Known]  # position of an entry -> its last standing correction
+    corrections: dict[int, list[Known]]  # position of an entry -> its standing corrections, the last first
 
 
 def standing(entries: Sequence[Known], acts: Acts | None = None) -> list[Fact]:
@@ -60,16 +61,16 @@ def standing(entries: Sequence[Known], acts: Acts | None = None) -> list[Fact]:
 
     `acts` are those of the whole stream when `entries` are only some of it.
     """
-    gone, newest = resolved(entries) if acts is None else acts
-    if not gone and not newest:
+    gone, corrections = resolved(entries) if acts is None else acts
+    if not gone and not corrections:
         return [fact_of(known) for known in entries if not isinstance(known[1].event, Corrected | Retracted | Unread)]
     facts: list[Fact] = []
     for known in entries:
         event = known[1].event
         if known[0] in gone or isinstance(event, Corrected | Retracted | Unread):
             continue
-        correction = newest.get(known[0])
-        fact = fact_of(known) if correction is None else _corrected(known, correction)
+        said = corrections.get(known[0])
+        fact = fact_of(known) if said is None else _corrected(known, said)
         if fact is not None:
             facts.append(fact)
     return facts
@@ -77,15 +78,15 @@ def standing(entries: Sequence[Known], acts: Acts | None = None) -> list[Fact]:
 
 def amended(facts: list[Fact], entries: Sequence[Known], acts: Acts) -> list[Fact]:
     """As `standing`, of entries of one type whose own `facts` are at hand: only what acts touch is made anew."""
-    touched = acts.gone | acts.newest.keys()
+    touched = acts.gone | acts.corrections.keys()
     if not touched:
         return facts
     places = [bisect_left(entries, position, key=itemgetter(0)) for position in touched]
     found: list[Fact | None] = [*facts]
     for place, position in zip(places, touched, strict=True):
         if place < len(entries) and entries[place][0] == position:
-            correction = None if position in acts.gone else acts.newest.get(position)
-            found[place] = None if correction is None else _corrected(entries[place], correction)
+            said = None if position in acts.gone else acts.corrections.get(position)
+            found[place] = None if said is None else _corrected(entries[place], said)
     return [fact for fact in found if fact is not None]
 
 
@@ -95,7 +96,7 @@ def withdrawn(entries: Sequence[Known]) -> set[int]:
 
 
 def resolved(entries: Sequence[Known]) -> Acts:
-    """Which positions are withdrawn, and which standing correction is the newest of each target."""
+    """Which positions are withdrawn, and which corrections of each target stand."""
     acts = [known for known in entries if isinstance(known[1].event, Corrected | Retracted)]
     return settled(acts, where_named(entries, targets_of(acts))) if acts else Acts(set(), {})
 
@@ -111,7 +112,7 @@ def settled(acts: Sequence[Known], by_id: Mapping[str, Sequence[int]]) -> Acts:
     `by_id` holds the positions of the entries they name by id; a position after an act is not looked at.
     """
     gone: set[int] = set()
-    newest: dict[int, Known] = {}
+    corrections: dict[int, list[Known]] = {}
     for known in reversed(acts):  # what came last is judged first: nothing later can withdraw it
         position, entry, _ = known
         event = entry.event
@@ -124,8 +125,8 @@ def settled(acts: Sequence[Known], by_id: Mapping[str, Sequence[int]]) -> Acts:
         if isinstance(event, Retracted):
             gone.add(target)
         else:
-            newest.setdefault(target, known)
-    return Acts(gone, newest)
+            corrections.setdefault(target, []).append(known)
+    return Acts(gone, corrections)
 
 
 def corrections_of(entries: Sequence[Known]) -> Iterator[tuple[int, Corrected, int]]:
@@ -171,27 +172,54 @@ def fact_of(known: Known) -> Fact:
     )
 
 
-def _corrected(known: Known, correction: Known) -> Fact | None:
-    """The fact as corrected; None when a newer version wrote the correction so that it is unread here."""
+def _corrected(known: Known, corrections: Sequence[Known]) -> Fact | None:
+    """The fact as last corrected; None when a newer version wrote the correction so that it is unread here."""
     position, entry, first_known_at = known
-    original, said = entry.event, correction[1].event
-    assert not isinstance(original, Unread)
-    assert isinstance(said, Corrected)
     try:
-        replaced = replacement(original, said)
+        replaced = _instead(entry, corrections[0])
     except Refused:
         return None
     return Fact(
         position=position,
         stream=entry.stream,
         event=replaced,
-        known_at=max(correction[2], first_known_at),
+        known_at=max(_since(known, corrections, replaced), first_known_at),
         first_known_at=first_known_at,
-        positions=(position, correction[0]),
+        positions=(position, corrections[0][0]),
         source=entry.source,
         id=entry.id,
         recorded_by=entry.recorded_by,
     )
+
+
+def _since(known: Known, corrections: Sequence[Known], content: Event) -> datetime:
+    """Since when the entry has said what it says: a correction that repeats it, or mends a note, says nothing new."""
+    content = _bare(content)
+    since = corrections[0][2]
+    for before in corrections[1:]:
+        try:
+            said = _instead(known[1], before)
+        except Refused:
+            return since
+        if _bare(said) != content:
+            return since
+        since = before[2]
+    original = known[1].event
+    assert not isinstance(original, Unread)
+    return since if _bare(original) != content else known[2]
+
+
+def _bare(event: Event) -> Event:
+    """The event without its notes."""
+    return structs.replace(event, **dict.fromkeys(NOTES & set(event.__struct_fields__)))
+
+
+def _instead(entry: Entry, correction: Known) -> Event:
+    """What a correction has an entry say. Raises `Refused` as `replacement`."""
+    original, said = entry.event, correction[1].event
+    assert not isinstance(original, Unread)
+    assert isinstance(said, Corrected)
+    return replacement(original, said)
 
 
 def replacement(original: Event, correction: Corrected) -> Event:

@@ -84,6 +84,28 @@ def test_a_fact_tells_since_when_and_by_which_entries_it_is_known() -> None:
     assert (after.position, after.id, after.source, after.recorded_by) == (10, "e10", "test", "test")
 
 
+@pytest.mark.parametrize(
+    ("what", "acts", "known_since"),
+    [
+        ("said again", [corrected(10, 0)], 0),
+        ("said again twice", [corrected(10, 0), corrected(10, 0)], 0),
+        ("mended", [corrected(10, 5)], 1),
+        ("mended and said again", [corrected(10, 5), corrected(10, 5)], 1),
+        ("mended, unmended", [corrected(10, 5), corrected(10, 0)], 2),
+        ("mended, unmended, said again", [corrected(10, 5), corrected(10, 0), corrected(10, 0)], 2),
+        ("mended, and that retracted", [corrected(10, 5), retracted(11)], 0),
+        ("mended twice, the second retracted", [corrected(10, 5), corrected(10, 7), retracted(12)], 1),
+        ("a note is added", [Corrected(target=10, data={**said(0), "note": "by probe 7"}, reason="r")], 0),
+        ("evidence is added", [Corrected(target=10, data={**said(0), "evidence": ["sha256:" + "0" * 64]}, reason="r")], 1),
+        ("in another offset", [Corrected(target=10, data={**said(0), "at": "2026-03-03T10:00:00+01:00"}, reason="r")], 0),
+    ],
+)
+def test_what_an_entry_says_is_known_since_it_says_so(what: str, acts: list[Any], known_since: int) -> None:
+    known = stream(started(0), *acts)
+    (fact,) = standing(known)
+    assert (fact.known_at, fact.first_known_at) == (known[known_since][2], known[0][2])
+
+
 def test_retracting_a_correction_gives_back_the_very_facts_of_before() -> None:
     known = stream(started(0), started(3, "O2"), corrected(10, 5), retracted(12))
     assert standing(known) == standing(known[:2]) != standing(known[:3])

@@ -270,6 +270,22 @@ def test_a_notice_recorded_a_day_after_its_publication_is_marked_late() -> None:
     assert (row["notice_seconds"], row["recorded_late_seconds"], row["late_recording"]) == (3 * 86_400, TWO_DAYS, True)
 
 
+def test_a_correction_that_changes_no_more_than_a_note_moves_no_figure_and_no_moment() -> None:
+    def mended(position: int, data: dict[str, Any]) -> tuple[Any, ...]:
+        return ("2026-05-10T00:00:00Z", "corrected", {"target": position, "data": data, "reason": "as the change log has it"})
+
+    def moments(*lines: Any) -> list[tuple[str, Any]]:
+        return [(row.what, row.first_knowable_at) for row in register(*lines)]
+
+    noted = {**DONE[0][2], "change_ref": "CHG-1"}
+    for act in (mended(10, CONTRACT), mended(11, TOLD[2]), mended(12, noted)):
+        assert judged(TOLD, *DONE, act) == judged(TOLD, *DONE)
+    found = moments(*DONE)
+    assert [what for what, _ in found] == ["no_notice", "status_not_published"]
+    for act in (mended(10, CONTRACT), mended(11, noted)):
+        assert moments(*DONE, act) == found
+
+
 def test_a_corrected_publication_changes_the_notice_from_its_correction_on() -> None:
     data = {**TOLD[2], "published_at": paris("2026-02-18T09:00:00")}
     correction = (paris("2026-02-25T09:00:00"), "corrected", {"target": "e11", "data": data, "reason": "wrong page"})
