@@ -67,6 +67,10 @@ def open_ledger(
         raise Refused("bad_id", "recorded_by is empty, over 256 characters or not printable")
     check_personal(recorded_by, "recorded_by", EMAIL)
     if origin is not None:  # before a file is made
+        from ledger.notes import is_key_name
+
+        if not is_key_name(origin):
+            raise Refused("bad_field", f"origin {origin!r}: keys are called so, without a space or a plus sign")
         check(exact(LedgerOpened(ledger="-", origin=origin, format=FORMAT_VERSION)), wall_clock())
     store = open_store(url, create=create and not read_only, read_only=read_only)
     return Ledger(store, clock, recorded_by, tuple(booklets), origin)

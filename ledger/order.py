@@ -84,7 +84,7 @@ def _check_step(step: Step, event: Event, key: ThingKey, thing: Thing) -> None:
     if step.follows and thing.status not in step.follows:
         if thing.status == NOTHING:
             raise _unknown(step, key)
-        if step.type in thing.seen:
+        if step.type in thing.seen and not step.again:
             raise _twice(step, key)
         raise Refused("out_of_order", f"{step.type} cannot follow: {_called(key)} is {thing.status}")
     if step.once and step.type in thing.seen:

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from shlex import quote as quote_word
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -108,7 +109,8 @@ class LedgerServer:
         try:
             if not sql.stands(connection, self.schema):
                 if not create:
-                    raise Refused("no_ledger", f"there is no ledger; make one with `service-ledger init {self.shown}`")
+                    made = f"make one with `service-ledger init {quote_word(self.shown)}`"
+                    raise Refused("no_ledger", f"there is no ledger; {made}")
                 sql.make_schema(connection, self.schema)
             version = sql.check_schema(connection)
             if version < sql.SCHEMA_VERSION and not self.read_only and not sql.in_recovery(connection):

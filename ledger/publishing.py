@@ -4,7 +4,7 @@ A directory gets `tile/<level>/...`, `tile/entries/...` and, last of all, `check
 whole or not touched, so a reader never meets a head whose tiles are not there. Publishing again writes only
 what grew. A partial tile stays until its full tile is there, as tlog-tiles asks of a log. The entry bundles
 hold every entry of every contract, in the clear; without them (`hashes_only`) the tiles tell hashes of salted
-entries and nothing else.
+entries and nothing else, and what was published in the clear before is removed.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def publish(
         _check(root, head)
         written += ["checkpoint"] if _write(root / "checkpoint", checkpoint) else []
         removed = _remove_outgrown(root, before, head.size)
+        removed += _remove_entries(root) if hashes_only else []
     return Published(head, tuple(written), tuple(removed))
 
 
@@ -177,6 +178,20 @@ def _check(root: Path, head: Checkpoint) -> None:
             f"{root}: its tiles have the root {tree.root_text(found)}, the head {tree.root_text(head.root)}: they were "
             "changed; publish into an empty directory",
         )
+
+
+def _remove_entries(root: Path) -> list[str]:
+    """What was published in the clear before, when only hashes shall be read."""
+    removed = []
+    for path in sorted((root / "tile" / "entries").rglob("*"), reverse=True):  # what is in a folder before it
+        try:
+            path.rmdir() if path.is_dir() else path.unlink()
+        except OSError as error:
+            raise Refused("store_failed", f"{path}: it is still readable there: {error.strerror}") from error
+        removed += [] if path.is_dir() or path.suffix == ".p" else [path.relative_to(root).as_posix()]
+    with suppress(OSError):
+        (root / "tile" / "entries").rmdir()
+    return removed
 
 
 def _remove_outgrown(root: Path, before: int, size: int) -> list[str]:

@@ -296,7 +296,7 @@ def switch_named(name: str) -> Switch:
         return _BY_NAME[name]
     except (KeyError, TypeError):
         near = difflib.get_close_matches(str(name), _BY_NAME, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; the switches are listed in `readings.SWITCHES`"
+        hint = f"; did you mean {near[0]!r}?" if near else "; `service-ledger switches` lists them"
         raise Refused("unknown_switch", f"no switch is named {name!r}{hint}") from None
 
 

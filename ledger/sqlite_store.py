@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
+from shlex import quote as quote_word
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from ledger import sqlite_schema as sql
@@ -87,7 +88,8 @@ class LedgerFile:
         """Raises `Refused` where there is no ledger (and none is to be made), or something else."""
         if not self._stands():
             if not create:
-                raise self.refused("no_ledger", f"there is no ledger; make one with `service-ledger init {self.url}`")
+                made = f"make one with `service-ledger init {quote_word(self.url)}`"
+                raise self.refused("no_ledger", f"there is no ledger; {made}")
             self._make()
         elif create and self._beside("-journal").exists():  # a crash cut its making short
             self._make()

@@ -21,6 +21,7 @@ class Step(NamedTuple):
     at: str  # the field compared with the thing's beginning; empty: none
     once: bool = False  # at most once for a thing
     strictly: bool = False  # must be after the beginning, not merely not before
+    again: bool = False  # may be said again and again, as long as the thing is there to say it of
 
 
 _K = ("known",)
@@ -96,9 +97,9 @@ MUST_FOLLOW: tuple[Step, ...] = (
     Step("availability_statement_issued", "statement", "statement", (NOTHING,), "issued", ""),
     Step("statement_contested", "statement", "statement", ("issued",), None, ""),
     Step("dispute_opened", "dispute", "dispute", (NOTHING,), "open", ""),
-    Step("dispute_evidence_filed", "dispute", "dispute", ("open", "decided"), None, ""),
-    Step("dispute_replayed", "dispute", "dispute", ("open", "decided"), None, ""),
-    Step("dispute_decided", "dispute", "dispute", ("open", "decided"), "decided", ""),
+    Step("dispute_evidence_filed", "dispute", "dispute", ("open", "decided"), None, "", again=True),
+    Step("dispute_replayed", "dispute", "dispute", ("open", "decided"), None, "", again=True),
+    Step("dispute_decided", "dispute", "dispute", ("open", "decided"), "decided", "", again=True),
     Step("dispute_closed", "dispute", "dispute", ("open", "decided"), "closed", ""),
     Step("legal_hold_placed", "hold", "hold", (NOTHING,), "placed", "at"),
     Step("legal_hold_lifted", "hold", "hold", ("placed",), "lifted", "at", strictly=True),

@@ -136,7 +136,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("obligations", "all", "where the contract stands on every obligation", (AT,),
              "projections.obligations:obligations"),
     Question("due", "all", "what falls due from an instant on, soonest first",
-             (AT, Param("within_days", "count", "how many days ahead, 30")), "projections.due:due"),
+             (AT, Param("within_days", "count", "how many days ahead, like 30")), "projections.due:due"),
     Question("breaches", "all", "the register: every promise broken in a period", (FIRST_DAY, LAST_DAY),
              "projections.breaches:register"),
 )  # fmt: skip

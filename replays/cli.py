@@ -63,9 +63,9 @@ OPTIONS = (
 EXAMPLES = """Examples:
     service-ledger demo
         shows it all on a ledger made for it
-    service-ledger ask availability --contract C1 --month 2026-03 \\
-        --known-at 2026-04-02T00:00:00Z --explain
-        asks one question, as known at an instant, with its workings
+    service-ledger ask availability --ledger service-ledger-demo.db \\
+        --contract C-2041 --month 2026-02 --known-at 2026-03-05T00:00:00Z --explain
+        asks one question of it, as known at an instant, with its workings
 
   The ledger is --ledger, or the environment's SERVICE_LEDGER, or ./service-ledger.db."""
 
@@ -80,6 +80,9 @@ def help_page() -> str:
 
 def main() -> None:
     """Run the command line; every refusal becomes one line on stderr and its exit status."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # whoever started us closed it
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):  # a narrow terminal shows a mark for what it cannot write
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -88,6 +91,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
+    status = None
     try:
         status = _first_page(arguments)
         if status is None:
@@ -98,7 +102,11 @@ def run(arguments: list[str]) -> int:
         return _say("interrupted; nothing half-written", 130)
     except BrokenPipeError:  # whoever read our output had enough
         _give_up_stdout()
-        return 0
+        return status or 0
+    except OSError as error:  # not of the ledger's own files: those refuse by themselves
+        _give_up_stdout()
+        where = f"{error.filename}: " if error.filename else "the output: "
+        return _say(f"cannot_write: {where}{error.strerror or error}; what was recorded stands", 4)
     except Exception as defect:
         if os.environ.get("SERVICE_LEDGER_DEBUG"):
             raise

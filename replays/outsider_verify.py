@@ -286,13 +286,14 @@ class Verifier:
 
 def main(arguments: list[str]) -> int:
     options = dict(zip(arguments[1::2], arguments[2::2], strict=False))
-    if len(arguments) % 2 == 0 or not set(options) <= {"--vkey", "--held"}:
+    if len(arguments) % 2 == 0 or arguments[0] in ("-h", "--help") or not set(options) <= {"--vkey", "--held"}:
         sys.exit(__doc__)
-    held = Path(options["--held"]).read_bytes() if "--held" in options else None
-    with Path(arguments[0]).open("rb") as file:
-        results = Verifier(file, options.get("--vkey"), held).results
-    for name, (state, detail) in results.items():
-        print(f"{state:<11}  {name}: {detail}")  # noqa: T201
+    try:
+        held = Path(options["--held"]).read_bytes() if "--held" in options else None
+        results = Verifier(Path(arguments[0]).open("rb"), options.get("--vkey"), held).results  # noqa: SIM115
+    except OSError as error:
+        sys.exit(f"verify: {error.filename}: {error.strerror}")
+    print(*(f"{state:<11}  {name}: {detail}" for name, (state, detail) in results.items()), sep="\n")  # noqa: T201
     return 6 if any(state == "FAILED" for state, _ in results.values()) else 0
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 WIDTH = 200  # where nobody's window tells one
+GAP = 3  # what a table puts between two columns, at most
 
 
 class _Console(Console):
@@ -31,14 +32,33 @@ def rows(found: Iterable[Mapping[str, Any]], empty: str = "nothing to show", tit
     if not listed:
         out.print(empty, markup=False)
         return
+    names = list(listed[0])
+    cells = [[_cell(row[name]) for name in names] for row in listed]
+    columns = [[name, *column] for name, column in zip(names, zip(*cells, strict=True), strict=True)]
+    if not sys.stdout.isatty():  # a program, or a file: each row a line, and nothing of it cut
+        out.width = max(WIDTH, sum(max(map(len, column)) + GAP for column in columns))
+    elif sum(max(len(word) for cell in column for word in ["", *cell.split()]) + GAP for column in columns) > out.width:
+        _blocks(out, names, cells, title)
+        return
     table = Table(box=SIMPLE, title=title, title_justify="left", pad_edge=False)
-    for name in listed[0]:
+    for name in names:
         numeric = all(isinstance(row[name], int) and not isinstance(row[name], bool) for row in listed)
         short = out.width >= WIDTH and all(len(_cell(row[name])) <= 24 for row in listed)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
-    for row in listed:
-        table.add_row(*(_cell(row[name]) for name in listed[0]))
+    for row in cells:
+        table.add_row(*row)
     out.print(table)
+
+
+def _blocks(out: Console, names: list[str], cells: list[list[str]], title: str | None) -> None:
+    """Rows one below the other, for a window too narrow to show ids and instants whole beside each other."""
+    if title:
+        out.print(title, markup=False, style="italic")
+    wide = max(map(len, names))
+    for row in cells:
+        out.print()
+        for name, cell in zip(names, row, strict=True):
+            out.print(f"{name:<{wide}}  {cell}", markup=False, soft_wrap=True)
 
 
 def entries(pairs: Iterable[Any]) -> None:

@@ -87,6 +87,10 @@ def issue(
     switches = dict(reading or {})
     known_at = moment(ceil_seconds(known_at))  # kept to the second; the position says the rest
     answer = ask(book, "availability", contract=contract, known_at=known_at, reading=switches, month=month)
+    values = read(question("availability"), {"month": month})
+    history, frames = framed(book, values, switches, contract=contract, known_at=known_at, position=None)
+    if month_of(history, frames, month)[2][0] >= seconds(known_at):
+        raise Refused("bad_parameter", f"{month} has not begun at {text(seconds(known_at))}: there is nothing to state")
     if replaces is not None and replaces not in {f.event.statement for f in _issued(book.history(contract))}:
         raise Refused("unknown_statement", f"no statement {replaces!r} is recorded for {contract}")
     event = AvailabilityStatementIssued(

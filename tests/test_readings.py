@@ -199,7 +199,7 @@ def test_an_unknown_switch_is_refused_with_the_nearest_name(make: object) -> Non
 def test_a_switch_like_no_other_is_refused_with_the_place_of_the_table() -> None:
     with pytest.raises(Refused) as refused:
         DEFAULT.with_switches({"zzzzzz": "sum"})
-    assert refused.value.message == "no switch is named 'zzzzzz'; the switches are listed in `readings.SWITCHES`"
+    assert refused.value.message == "no switch is named 'zzzzzz'; `service-ledger switches` lists them"
 
 
 @pytest.mark.parametrize("value", ["Union", "", "both", 1, None, ["sum"]])

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from ledger.book import open_ledger
+from ledger.book import Ledger, open_ledger
 from ledger.demo.real import STREAM, real_events
 from ledger.demo.routine import backups, office_documents, requests
 from ledger.demo.told import CONTRACT, SIMULATED, Event, said
@@ -90,23 +90,34 @@ def _told() -> Iterator[Event]:
 def record_demo(url: str, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Make a ledger at `url` and record the demo in it, each fact at the moment it was learnt; its summary.
 
-    Facts learnt at the same moment are one batch. `progress` is told how many of how many facts stand.
-    Raises `Refused("ledger_exists")` when the ledger at `url` holds anything.
+    Facts learnt at the same moment are one batch. `progress` is told how many of how many facts stand. A demo that
+    was cut short goes on from its last batch. Raises `Refused("ledger_exists")` when `url` holds another ledger.
     """
     events = demo_events()
     clock = _SimulatedClock()
     with open_ledger(url, clock=clock, recorded_by="demo", origin=ORIGIN) as book:
-        if book.position:
-            raise Refused("ledger_exists", f"{url} holds {book.position} entries; the demo needs a ledger of its own")
+        reached = _reached(book, url)
         done = 0
         for learnt_at, group in groupby(events, key=lambda event: instant(event["attestedat"])):
             clock.now = learnt_at.astimezone(UTC)
             batch = list(group)
-            book.record(batch)
+            if clock.now > reached:
+                book.record(batch)
             done += len(batch)
             if progress is not None:
                 progress(done, len(events))
         return {**summary(events), "position": book.position}
+
+
+def _reached(book: Ledger, url: str) -> datetime:
+    """When the last of the demo was learnt that stands already."""
+    if not book.position:
+        return datetime.min.replace(tzinfo=UTC)
+    ((_, first),) = book.entries(1, 1)
+    if getattr(first.event, "origin", None) != ORIGIN:
+        raise Refused("ledger_exists", f"{url} holds {book.position} entries; the demo needs a ledger of its own")
+    ((_, last),) = book.entries(book.position)
+    return last.recorded_at
 
 
 def summary(events: list[Event]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +153,11 @@ def verify(
         read_head(trust.held)
     with progress(silent=as_json) as tell, memory_within(max_memory):  # drawing starts a thread, which needs its own
         found = verified(what, trust, MAX_BUNDLE_BYTES if max_bytes is None else max_bytes, tell)
-    if as_json:
-        import json
+    import json
 
-        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
-    else:
-        for line in lines(found):
+    shown = [json.dumps(found.as_json(), ensure_ascii=False)] if as_json else lines(found)
+    with suppress(BrokenPipeError):  # whoever reads no further is told by the status all the same
+        for line in shown:
             click.echo(line)
     ctx.exit(found.exit_status)
 

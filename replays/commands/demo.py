@@ -39,14 +39,16 @@ def _build(url: str) -> None:
     from ledger.demo import ORIGIN, record_demo
     from ledger.errors import Refused
 
+    before = 0
     if Path(url).exists():
         with open_ledger(url, create=False) as book:
-            opened = next((entry.event for _, entry in book.entries(1, 1)), None)
-        if getattr(opened, "origin", None) == ORIGIN:
-            click.echo(f"{url}: the demo ledger is there already", err=True)
-            return
-        raise Refused("ledger_exists", f"{url} is another ledger; name another file with --ledger")
-    told = record_demo(url, _progress if sys.stderr.isatty() else None)
+            opened, before = next((entry.event for _, entry in book.entries(1, 1)), None), book.position
+        if before and getattr(opened, "origin", None) != ORIGIN:
+            raise Refused("ledger_exists", f"{url} is another ledger; name another file with --ledger")
+    told = record_demo(url, _progress if sys.stderr.isatty() else None)  # one that was cut short goes on
+    if told["position"] == before:
+        click.echo(f"{url}: the demo ledger is there already", err=True)
+        return
     click.echo(
         f"{url}: {told['events']} facts recorded, {told['simulated']} of them simulated, learnt between "
         f"{told['first_learnt_at'][:10]} and {told['last_learnt_at'][:10]}",

@@ -28,7 +28,7 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
     from ledger.errors import Refused
 
     place = path or url
-    if "://" not in place and Path(place).exists():
+    if "://" not in place and Path(place).exists() and Path(place).stat().st_size:
         raise Refused("ledger_exists", f"{place} is there already; record into it, or name another file")
     from ledger.terms import load_booklet
 
@@ -89,15 +89,17 @@ def record(
 
     if dry_run and batch is not None:
         raise click.UsageError("--dry-run checks the whole file as one batch; leave --batch out")
+    if adapter is None and (subject or zone or options):
+        raise click.UsageError("--subject, --zone and --option are for the files of tools: say which with --from")
     lines: Iterable[Any]
     lines = _adapted(adapter, file, subject, {**_named(options), "zone": zone}) if adapter is not None else _lines(file)
     told = _Told(as_json, dry_run)
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
         given = _without_openings(drafts(_with_progress(lines), source=recorded_by))
-        while chunk := list(islice(given, batch)):
-            with told.recording(len(chunk)):
-                receipts = book.record_drafts(chunk, dry_run)
-            told.take(chunk, receipts)
+        with told.standing():
+            while chunk := list(islice(given, batch)):
+                told.begin(len(chunk))
+                told.take(chunk, book.record_drafts(chunk, dry_run))
     told.end(file)
 
 
@@ -111,13 +113,16 @@ class _Told:
         self.fresh: Counter[str] = Counter()
         self.last = 0
 
-    @contextmanager
-    def recording(self, count: int) -> Iterator[None]:
-        """Say that a long batch is under way, and after a refusal what of the file stands."""
-        from ledger.errors import Refused
-
+    def begin(self, count: int) -> None:
+        """Say that a long batch is under way."""
         if count >= PROGRESS_FROM and sys.stderr.isatty():
             click.echo(f"service-ledger: recording {count} events as one batch", err=True)
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Say after a refusal what of the file stands."""
+        from ledger.errors import Refused
+
         try:
             yield
         except (Refused, KeyboardInterrupt):
@@ -185,12 +190,15 @@ def _named(options: tuple[str, ...]) -> dict[str, str]:
 
 
 def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
+    from ledger.errors import Refused
     from ledger.intake import read_with
 
     text = b"".join(_lines(file)).decode("utf-8", "replace")
     intake = read_with(adapter, text, subject=subject, **options)
     for note in intake.notes:
         click.echo(f"service-ledger: note: {note}", err=True)
+    if text.strip() and not intake.events and not intake.notes:
+        raise Refused("bad_field", f"{file}: there is nothing in it that {adapter} writes")
     return list(intake.events)
 
 
