@@ -69,9 +69,9 @@ def open_ledger(
     if origin is not None:  # before a file is made
         from ledger.notes import is_key_name
 
-        if not is_key_name(origin):
-            raise Refused("bad_field", f"origin {origin!r}: keys are called so, without a space or a plus sign")
         check(exact(LedgerOpened(ledger="-", origin=origin, format=FORMAT_VERSION)), wall_clock())
+        if not is_key_name(origin):
+            raise Refused("bad_id", f"origin {origin!r}: keys are called so, without a space or a plus sign")
     store = open_store(url, create=create and not read_only, read_only=read_only)
     return Ledger(store, clock, recorded_by, tuple(booklets), origin)
 
@@ -198,9 +198,13 @@ class Ledger:
         with self._keeping:  # two threads must not add the same entries twice
             kept = self._kept.setdefault(name, KeptEntries())
             self._kept.move_to_end(name)
-            with without_collector(PAGE):
-                entries = read_stream(self.store, name, kept[-1][1].version if kept else 0)
-                kept.append_all(entries)
+            try:
+                with without_collector(PAGE):
+                    entries = read_stream(self.store, name, kept[-1][1].version if kept else 0)
+                    kept.append_all(entries)
+            except BaseException:  # whatever interrupted it, half of it may be taken in
+                del self._kept[name]
+                raise
             if entries:
                 self._let_go()
             return kept.as_it_stands()

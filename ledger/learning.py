@@ -22,6 +22,7 @@ class Learning:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.entries: dict[int, Entry] = {}  # looked at without the store: those a batch is about to append
+        self.recalled: dict[int, Entry] = {}  # and those of the store that were read together
 
     def learnt(self, name: str) -> StreamState:
         """A stream as far as it is committed, from its beginning."""
@@ -79,9 +80,14 @@ class Learning:
         alone = ("entry", str(position))
         return alone, stream.groups.setdefault(alone, [position])
 
+    def recall(self, positions: list[int]) -> None:
+        """Reads the entries at these positions in one go, in place of those read so before."""
+        stored = [position for position in positions if position not in self.entries]
+        self.recalled = {position: decode_entry(state) for position, state in self._store.states_at(stored)}
+
     def entry(self, position: int) -> Entry:
         """The entry at a position, of the batch at hand or of the store."""
-        entry = self.entries.get(position)
+        entry = self.entries.get(position) or self.recalled.get(position)
         if entry is None:
             row = self._store.read_at(position)
             assert row is not None, position

@@ -43,7 +43,7 @@ BEGIN = (  # the last statement sees what is committed once the lock is taken
 _SETTINGS = """
 SELECT set_config('synchronous_commit',
   CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false);
-SET default_transaction_isolation = 'read committed';
+SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on;
 SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off;
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
 """

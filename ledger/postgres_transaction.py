@@ -58,15 +58,19 @@ class PostgresTransaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(Exception):  # it is kept, and raised below
-            if kind is None and self._failure is None:
-                self._send_tiles()
-                if self._sent is None:
-                    self._ask(_nothing)
-            elif self._copying is not None:
-                self._copying.__exit__(kind, error, trace)
-        self._connection = None
-        self._end(kind is None and self._failure is None, self._sent or nullcontext())
+        whole = False
+        try:
+            with suppress(Exception):  # it is kept, and raised below
+                if kind is None and self._failure is None:
+                    self._send_tiles()
+                    if self._sent is None:
+                        self._ask(_nothing)
+                elif self._copying is not None:
+                    self._copying.__exit__(kind, error, trace)
+            whole = kind is None and self._failure is None
+        finally:  # whatever interrupts the wait, the locks are given up
+            self._connection = None
+            self._end(whole, self._sent or nullcontext())
         if kind is None and self._failure is not None:
             raise self._failure  # its caller swallowed it: what was inserted is incomplete
 

@@ -7,16 +7,13 @@ Python's lock: on another core, or on the server. Canonical JSON has no line end
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ledger.codec import Entry, decode_entries, decode_lines
 from ledger.store import Lines, Store
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
+from ledger.worker import Worker
 
 FIRST = 1024  # entries of the first page
-LONGEST = 8192  # and of any; fewer where entries are long
+LONGEST = 2048  # and of any; fewer where entries are long
 PAGE_BYTES = 4 * 1024 * 1024
 DECODED = 64  # entries decoded at once: few enough to stay in the processor's own memory until they are folded
 
@@ -32,26 +29,20 @@ def read_log(store: Store, start: int, stop: int | None) -> Iterator[tuple[int, 
         for some in _decoded(store, page):
             yield from some
         return
-    from concurrent.futures import Future, ThreadPoolExecutor  # late: most ledgers have one page, or are not read whole
-
-    with ThreadPoolExecutor(1, "ledger-read") as thread:
+    with Worker("ledger-read") as worker:
         while number := len(page.positions):
-            ahead: Future[Lines] | None = None
-            if number == limit:
-                limit = max(1, min(LONGEST, PAGE_BYTES * number // max(len(page.lines), 1)))
-                begun: Future[None] = Future()
-                ahead = thread.submit(_fetch, store, page.positions[-1] + 1, limit, stop, begun)
-                begun.result()  # or the thread would wait for Python's lock until this page is done
+            full, limit = number == limit, _next(page)
+            ahead = worker.begin(store.lines, page.positions[-1] + 1, limit, stop) if full else None
             for some in _decoded(store, page):
                 yield from some
             if ahead is None:
                 return
-            page = ahead.result()
+            page = ahead()
 
 
-def _fetch(store: Store, start: int, limit: int, stop: int | None, begun: Future[None]) -> Lines:
-    begun.set_result(None)
-    return store.lines(start, limit, stop)
+def _next(page: Lines) -> int:
+    """How many entries to ask for after these: of the same length they would fill a page."""
+    return max(1, min(LONGEST, PAGE_BYTES * len(page.positions) // max(len(page.lines), 1)))
 
 
 def _decoded(store: Store, page: Lines) -> Iterator[Iterator[tuple[int, Entry]]]:
@@ -79,8 +70,9 @@ def _are_lines(page: Lines) -> bool:
 def read_stream(store: Store, stream: str, after_version: int) -> list[tuple[int, Entry]]:
     """Every entry of a stream after a version, in order. Raises as `read_log` does."""
     found: list[tuple[int, Entry]] = []
+    limit = FIRST
     while True:
-        page = store.stream_lines(stream, after_version, LONGEST)
+        page = store.stream_lines(stream, after_version, limit)
         number = len(page.positions)
         if _are_lines(page):
             entries = decode_lines(page.lines)
@@ -88,6 +80,7 @@ def read_stream(store: Store, stream: str, after_version: int) -> list[tuple[int
             rows = store.read_stream(stream, after_version, limit=number)
             entries = decode_entries([row.state for row in rows])
         found += zip(page.positions, entries, strict=True)
-        if number < LONGEST:
+        if number < limit:
             return found
         after_version += number
+        limit = _next(page)

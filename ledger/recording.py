@@ -167,6 +167,7 @@ class _Batch:
         self.known = Knowledge(recording._store, transaction, recording._streams, self._next, recording.epoch(last))
         self._salts: Iterator[str] = iter(())
         self._taken: list[Entry] = []  # and not encoded yet
+        self._portion: Sequence[Draft] = ()  # those at hand, until one of them was said before
         if last is None:
             opening = enumerate(recording._opening(self.recorded_at), 1)
             self.take([Draft(stream=LEDGER_STREAM, source="ledger", id=f"opening-{n}", event=e) for n, e in opening])
@@ -193,11 +194,12 @@ class _Batch:
 
         A portion ends where a tile of the tree may be full, so that none is begun twice.
         """
-        start = 0
+        start, before = 0, 0
         while start < len(drafts) or start == 0:
-            end = start + PORTION - (self._next - 1) % PORTION
-            yield drafts[start:end]
-            start = end
+            over = 0 if self._next == before else (self._next - 1) % PORTION  # where nothing was new, none was begun
+            before = self._next
+            yield drafts[start : start + PORTION - over]
+            start += PORTION - over
 
     def _put(self, *, more: bool) -> None:
         """What was taken goes into the store and the tree."""
@@ -213,6 +215,7 @@ class _Batch:
         many = len(drafts) >= FEWEST
         self._sound = sound([draft.event for draft in drafts], self.recorded_at) if many else frozenset()
         self._salts = iter(salts(len(drafts)))
+        self._portion = drafts if many else ()
         receipts = []
         try:
             for draft in drafts:
@@ -282,7 +285,21 @@ class _Batch:
         else:
             stream.groups[group] = [self._next]
 
+    def _recall(self, drafts: Sequence[Draft]) -> None:
+        """What these say again is read at once: recorded again, a long batch would ask for each by itself."""
+        known, positions = self.known, []
+        for name in dict.fromkeys(map(_stream, drafts)):
+            known.caught_up.get(name) or known.stream(name)
+        for draft in drafts:
+            position = known.caught_up[draft.stream].of_source(draft.source).get(draft.id)
+            if position is not None:
+                positions.append(position)
+        known.recall(positions)
+
     def _again(self, draft: Draft, position: int, stream: StreamState) -> Receipt:
+        if self._portion:
+            portion, self._portion = self._portion, ()
+            self._recall(portion)
         first = self.known.entry(position)
         same = says_same(self.known, stream, draft.event, first.event, position)
         if draft.attested_at != first.attested_at or not same:

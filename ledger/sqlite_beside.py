@@ -6,11 +6,11 @@ is under way at a time, and whoever wants the connection for anything else settl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ledger.sqlite_schema import Connection
+from ledger.worker import Worker
 
 
 class Beside:
@@ -18,26 +18,20 @@ class Beside:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._thread = ThreadPoolExecutor(1, "ledger-insert")
-        self._under_way: Future[None] | None = None
+        self._worker = Worker("ledger-insert")
+        self._under_way: Callable[[], Any] | None = None
 
     def execute(self, statement: str, parameters: Sequence[Any]) -> None:
         """Begins one statement, the last one settled, and returns when SQLite has all it needs for it."""
         self.settle()
-        begun: Future[None] = Future()
-        self._under_way = self._thread.submit(self._carry_out, statement, parameters, begun)
-        begun.result()  # or the thread would wait for Python's lock until this one is next made to give it up
-
-    def _carry_out(self, statement: str, parameters: Sequence[Any], begun: Future[None]) -> None:
-        begun.set_result(None)
-        self._connection.execute(statement, parameters)
+        self._under_way = self._worker.begin(self._connection.execute, statement, parameters)
 
     def settle(self) -> None:
         """Waits until nothing is under way. Raises what SQLite raised of the last statement, once."""
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
-            under_way.result()
+            under_way()
 
     def close(self) -> None:
         """Waits likewise, and ends the thread; what was raised is not said again."""
-        self._thread.shutdown()
+        self._worker.close()

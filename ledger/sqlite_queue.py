@@ -34,6 +34,7 @@ class WriterQueue:
     def enter(self, timeout_seconds: float) -> bool:
         """Waits for its turn; False when it did not come in time. Then, and where none can be had, no place is held."""
         with suppress(OSError):
+            self.leave()
             if not self._draw():
                 return True
             until = time.monotonic() + timeout_seconds
@@ -46,11 +47,11 @@ class WriterQueue:
 
     def leave(self) -> None:
         """Lets the next one in. Without a place it does nothing."""
-        number, self._number = self._number, None
-        if number is not None and self._file is not None:
+        if self._number is not None and self._file is not None:
             with suppress(OSError):
-                os.pwrite(self._file, _NUMBERS.pack(0, number)[8:], 8)
-                self._lock(fcntl.F_UNLCK, _FIRST + number)
+                os.pwrite(self._file, _NUMBERS.pack(0, self._number)[8:], 8)
+                self._lock(fcntl.F_UNLCK, _FIRST + self._number)
+        self._number = None  # at the last: who is interrupted before holds a place, and gives it up when it enters anew
 
     def close(self) -> None:
         """Gives the file back, and takes it away where nobody stands in the queue; the next to write makes another."""

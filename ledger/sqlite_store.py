@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from ledger import sqlite_schema as sql
 from ledger import sqlite_tree
 from ledger.errors import Refused
+from ledger.sqlite_header import OpenFile
 from ledger.sqlite_queue import WriterQueue
 from ledger.sqlite_transaction import SQLiteTransaction
 from ledger.store import Columns, Lines, Row
@@ -83,9 +84,24 @@ class LedgerFile:
         self.lock_timeout_seconds = lock_timeout_seconds
         self.frozen = False
         self._identity: tuple[int, int] | None = None
+        self._open: OpenFile | None = None
 
     def find_or_make(self, create: bool) -> None:
         """Raises `Refused` where there is no ledger (and none is to be made), or something else."""
+        try:
+            self._find_or_make(create)
+            self._open = self._open or OpenFile.of(self.path)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Once no connection to it is open any more."""
+        file, self._open = self._open, None
+        if file is not None:
+            file.close()
+
+    def _find_or_make(self, create: bool) -> None:
         if not self._stands():
             if not create:
                 made = f"make one with `service-ledger init {quote_word(self.url)}`"
@@ -101,8 +117,8 @@ class LedgerFile:
         if self.path.exists() and not self.path.is_file():
             raise self.refused("not_a_ledger", "that is a directory or a device")
         try:
-            with self.path.open("rb") as file:
-                head = file.read(sql.HEADER_BYTES)
+            self._open = self._open or OpenFile.of(self.path)
+            head = self._open.head(sql.HEADER_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             head = b""
         if not head.strip(b"\0"):
@@ -300,6 +316,7 @@ class SQLiteStore:
             self._drop_writer()
             self._queue.close()
         self._close_idle()
+        self._file.close()
 
     def _ask(self, question: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Puts a question to a connection nobody else uses meanwhile; one that failed is not used again."""
@@ -346,14 +363,17 @@ class SQLiteStore:
             if not self._queue.enter(waited):
                 raise self._file.refused("locked", f"other processes have been writing for {waited:g} s")
             self._writer.execute("BEGIN IMMEDIATE")
+            self._writing = threading.get_ident()
         except BaseException as error:
-            self._drop_writer()
-            self._queue.leave()
-            self._write_lock.release()
+            try:
+                self._drop_writer()
+                self._queue.leave()
+            finally:
+                self._writing = None
+                self._write_lock.release()
             if isinstance(error, sqlite3.Error):
                 raise self._file.told(error, writing=True) from error
             raise
-        self._writing = threading.get_ident()
         return self._writer
 
     def _end(self, commit: bool) -> None:
@@ -366,9 +386,11 @@ class SQLiteStore:
             if commit:
                 raise self._file.told(error, writing=True) from error
         finally:
-            self._queue.leave()
             self._writing = None
-            self._write_lock.release()
+            try:
+                self._queue.leave()
+            finally:
+                self._write_lock.release()
 
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None

@@ -53,12 +53,14 @@ class SQLiteTransaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        whole = False
         try:
             if self._beside is not None:
                 self._leave(self._beside)
+            whole = kind is None and self._failure is None
         finally:  # whatever interrupts the wait, the locks are given up
             self._connection = None
-            self._end(kind is None and self._failure is None)
+            self._end(whole)
         if kind is None and self._failure is not None:
             raise self._failure  # its caller swallowed it: what was inserted is incomplete
 

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from ledger.errors import EXIT_OK, EXIT_PROOF, Refused
+from ledger.sqlite_header import head_of
 from ledger.sqlite_schema import HEADER_BYTES, MAGIC, is_header
 from replays.bundle import MAX_BUNDLE_BYTES, Bundle
 from replays.checks import Check, Checks, Progress
@@ -70,8 +71,7 @@ def kind_of(what: str) -> str:
             return "published"
         if path.exists() and not path.is_file():  # which may keep a reader waiting for ever
             raise Refused("not_evidence", f"{what}: a pipe or a device; give a file")
-        with path.open("rb") as file:
-            head = file.read(HEADER_BYTES)
+        head = head_of(path, HEADER_BYTES)  # the ledger may be open in this process
     except (OSError, ValueError) as error:
         raise Refused("no_file", f"{what}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if head.startswith(MAGIC):

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import open_ledger
+from ledger import kept_entries, open_ledger
 from ledger.book import services_named
+from ledger.events import OutageStarted
 from ledger.history import History
 from ledger.kept_entries import KeptEntries
 from ledger.spans import FOREVER
 from tests.conftest import Clock
-from tests.story import instant
+from tests.story import CONTRACT, instant
 from tests.test_history import GAPS, LONGER, shown, streams_of
 
 START = {"specversion": "1.0", "source": "s", "type": "contract_started"}
@@ -93,3 +94,25 @@ def test_the_positions_remembered_are_bounded(tmp_path: Path, many: int) -> None
         for n in range(many):
             assert book.position_at(instant("2026-01-01T00:00:00Z") + timedelta(seconds=n)) == 0
         assert 0 < len(book._positions) < many
+
+
+def test_a_question_interrupted_while_entries_are_taken_in_spoils_no_later_one(
+    book: Any, tell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
+    for n in range(6):
+        at = f"2026-03-03T1{n}:00:00+01:00"
+        tell("2026-03-04T00:00:00Z", "outage_started", {"outage": f"O{n}", "environment": "production", "effect": "no_access", "at": at})
+    whole = kept_entries.grouped
+
+    def interrupted(entries: Any, found: Any = None) -> Any:
+        if found is None:
+            return whole(entries)
+        whole(entries[: len(entries) // 2], found)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kept_entries, "grouped", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        book.history("C1")
+    monkeypatch.setattr(kept_entries, "grouped", whole)
+    assert [fact.event.outage for fact in book.history("C1").of(OutageStarted)] == [f"O{n}" for n in range(6)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -12,15 +15,16 @@ from typing import Any
 import pytest
 from eventsourcing.persistence import IntegrityError
 
-from ledger import codec, open_ledger, tree
+from ledger import codec, open_ledger, postgres_tree, tree
 from ledger.belonging import LEDGER_STREAM
 from ledger.errors import Refused
 from ledger.knowledge import Knowledge
 from ledger.recording import PORTION
+from ledger.sqlite_queue import WriterQueue
 from ledger.sqlite_schema import AT_ONCE, BESIDE
 from ledger.store import NewRow, Store, open_store
 from tests.conftest import Clock
-from tests.postgres import fresh_schema, meddling, shared_url
+from tests.postgres import fresh_schema, meddling, shared_url, with_options
 from tests.story import instant
 
 ENVELOPE = {"specversion": "1.0", "source": "probe", "subject": "contract:C1"}
@@ -238,6 +242,89 @@ def test_who_interrupts_the_wait_for_the_last_rows_leaves_nothing_locked(
     with store.write() as transaction:
         assert transaction.insert(rows(1, 1)) == 1
     store.close()
+
+
+def test_who_interrupts_the_end_of_a_batch_on_postgresql_leaves_nothing_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(connection: Any, tiles: Any) -> None:
+        raise KeyboardInterrupt
+
+    with fresh_schema(shared_url()) as named, opened(named) as book:
+        book.record([OPENING])
+        monkeypatch.setattr(postgres_tree, "put_tiles", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            book.record(outages(0, 300))
+        monkeypatch.undo()
+        assert book.position == FIRST
+        with open_ledger(named, clock=Clock("2026-01-01T00:00:00Z")) as other:
+            assert other.record(outages(0, 300))[-1].position == FIRST + 300
+        assert book.record(outages(300, 1))[0].position == FIRST + 301
+        assert tree.root_at(book.store, FIRST + 301) == tree.recomputed_root(book.store, FIRST + 301)
+
+
+def test_a_tile_is_stored_whatever_the_server_takes_a_backslash_for(tmp_path: Path) -> None:
+    with fresh_schema(shared_url()) as named, opened(with_options(named, options="-cstandard_conforming_strings%3Doff")) as book:
+        book.record([OPENING, *outages(0, 300)])
+        assert tree.root_at(book.store, book.position) == tree.recomputed_root(book.store, book.position)
+
+
+def test_who_interrupts_giving_up_the_place_in_the_queue_gives_up_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(str(tmp_path / "book.db")) as book, opened(str(tmp_path / "book.db")) as other:
+        book.record([OPENING])
+        written = os.pwrite
+
+        def interrupted(*given: Any) -> int:
+            monkeypatch.setattr(os, "pwrite", written)
+            raise KeyboardInterrupt
+
+        leave = WriterQueue.leave
+
+        def left(queue: WriterQueue) -> None:
+            if queue._number is not None:
+                monkeypatch.setattr(os, "pwrite", interrupted)
+            leave(queue)
+
+        monkeypatch.setattr(WriterQueue, "leave", left)
+        with pytest.raises(KeyboardInterrupt):
+            book.record(outages(0, 1))
+        monkeypatch.undo()
+        assert book.record(outages(1, 1))[0].position == FIRST + 2
+        assert other.record(outages(2, 1))[0].position == FIRST + 3
+
+
+def test_a_long_batch_and_a_long_reading_go_on_where_no_thread_may_begin_any_more(url: str, tmp_path: Path) -> None:
+    """Python lets none begin once its main thread has ended: another thread may still be recording."""
+    script = (
+        "import sys, threading, time\n"
+        "from ledger import open_ledger\n"
+        "from tests.test_portions import OPENING, opened, outages\n"
+        "def work():\n"
+        "    threading.main_thread().join(); time.sleep(0.2)\n"
+        "    with opened(sys.argv[1]) as book:\n"
+        "        book.record([OPENING, *outages(0, 3000)])\n"
+        "        print(len(list(book.entries())), book.position)\n"
+        "threading.Thread(target=work).start()\n"
+    )
+    told = [sys.executable, "-c", script, url]
+    done = subprocess.run(told, capture_output=True, text=True, cwd=Path(__file__).parents[1], check=False)
+    assert (done.stdout.split(), done.stderr) == (["3004", "3004"], "")
+
+
+def test_recorded_again_a_long_batch_is_looked_up_portion_by_portion(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(url) as book:
+        first = book.record([OPENING, *outages(0, 2500)])
+        asked: list[str] = []
+        for name in ("read_at", "states_at"):
+            real = getattr(book.store, name)
+            monkeypatch.setattr(book.store, name, lambda *of, real=real, name=name: (asked.append(name), real(*of))[1])
+        again = book.record([OPENING, *outages(0, 2500)])
+        assert [r.position for r in again] == [r.position for r in first]
+        assert {r.outcome for r in again} == {"already_recorded"}
+        assert asked.count("states_at") <= 4, "a portion at a time"
+        assert "read_at" not in asked
+        with pytest.raises(Refused, match="conflict"):
+            book.record([*outages(0, 1200), {**outage(1200), "data": {**outage(1200)["data"], "note": "otherwise"}}])
 
 
 def test_an_entry_too_large_is_named_before_what_is_wrong_with_a_later_one(url: str) -> None:

@@ -549,7 +549,7 @@ def test_without_the_pool_the_ledger_is_used_and_the_recorder_says_what_to_insta
 
 
 def test_a_missing_ledger_is_not_made_unasked_and_the_refusal_says_how_to(url: str) -> None:
-    with pytest.raises(Refused, match=r"no_ledger: .*service-ledger init postgres"):
+    with pytest.raises(Refused, match=r"no_ledger: .*service-ledger init 'postgres"):
         opened(url, create=False)
 
 
