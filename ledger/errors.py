@@ -87,6 +87,7 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     ("damaged_ledger", EXIT_STORE, "the stored bytes contradict themselves"),
     ("no_file", EXIT_USAGE, "the file cannot be read"),
     ("missing_extra", EXIT_USAGE, "an optional part of the software is not installed"),
+    ("cannot_write", EXIT_STORE, "an output could not be written; what was recorded stands"),
     # evidence
     ("bad_key", EXIT_PROOF, "a key that is missing, unsafe or of another form"),
     ("bad_note", EXIT_PROOF, "a signed note that cannot be read or does not verify"),

@@ -2,8 +2,9 @@
 
 A finding is no verdict: it names the entries it rests on, and says in seconds what was found. What counts:
 
-verdict_changed      the month's verdict on availability, asked at its end (or at its first statement) and again at
-                     every later change of knowledge that bears on it, is another one; the entry that did it is named
+verdict_changed      the month's verdict on availability, asked at its end (or at its first statement, if that came
+                     within a month) and again at every later change of knowledge that bears on it, is another one;
+                     the entry that did it is named
 figures_changed      the same, where the unavailability moved and the verdict did not
 declared_late        planned work of which no announcement was published by its start, and the first word of it was
                      published after; or an announcement dated before the start, and recorded only when the ledger had
@@ -53,6 +54,7 @@ from projections.periods import months_between
 from projections.tally import measure, month_of
 from projections.unavailability import interruptions
 
+STATED_WITHIN_SECONDS = 31 * 86_400  # after the month: what a first statement says is what was said of it
 CHAINED_SECONDS = 3600  # ours: how long after a slot's end another one still looks like the same work going on
 KINDS = (
     "verdict_changed", "figures_changed", "declared_late", "notice_shortened", "class_changed", "slots_chained",
@@ -141,8 +143,10 @@ def _moves(history: History, frame: Frame, label: str, span: Span) -> Iterator[D
 
 
 def _published_at(history: History, label: str, span: Span) -> Instant:
+    """A statement issued late, once more was known, hides nothing that moved before it."""
     stated = [at(f, "known_at") for f in history.of(AvailabilityStatementIssued) if f.event.month == label]
-    return max(span[1], min(stated, default=span[1]))
+    first = min(stated, default=span[1])
+    return max(span[1], first) if first <= span[1] + STATED_WITHIN_SECONDS else span[1]
 
 
 Figures = tuple[bool | None, Fraction]

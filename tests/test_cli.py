@@ -183,3 +183,71 @@ def test_stdin_is_a_file_like_any_other(recorded: Callable[..., Said]) -> None:
     found = process("-m", "replays.cli", "record", "-", "--json", input=line("o9", "outage_started", {**O1, "outage": "O9"}))
     assert found.returncode == 0, found.stderr
     assert json.loads(found.stdout)["outcome"] == "recorded"
+
+
+# --- what is not the ledger's fault ---
+
+
+def as_process(*arguments: str, shell: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, with what a shell puts after it."""
+    command = " ".join(f"'{word}'" for word in (sys.executable, "-m", "replays.cli", *arguments))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(f"{command} {shell}", shell=True, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize(("shell", "status"), [("> /dev/full", 4), (">&-", 0), ("<&-", 0)])
+def test_an_output_that_takes_nothing_is_one_line_and_what_was_recorded_stands(
+    recorded: Callable[..., Said], shell: str, status: int
+) -> None:
+    Path("more.jsonl").write_text(line("o3", "outage_started", {**O1, "outage": "O2"}))
+    done = as_process("record", "more.jsonl", shell=shell)
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1 if status else 0), done.stderr
+    assert ("cannot_write: the output: No space left on device" in done.stderr) == bool(status)
+    assert "0 recorded, 1 already recorded" in recorded("record", "more.jsonl")[1]
+
+
+def test_a_file_that_cannot_be_written_is_named(recorded: Callable[..., Said]) -> None:
+    status, _, err = recorded("due", "--contract", "C1", "--within", "30", "--ical", "none/x.ics")
+    assert (status, err) == (4, "service-ledger: cannot_write: none/x.ics: No such file or directory; what was recorded stands\n")
+
+
+def test_a_failed_check_is_told_by_the_status_whoever_stops_reading(recorded: Callable[..., Said]) -> None:
+    with sqlite3.connect("service-ledger.db") as raw:
+        (guard,) = raw.execute("SELECT sql FROM sqlite_master WHERE name = 'entries_never_change'").fetchone()
+        raw.execute("DROP TRIGGER entries_never_change")
+        raw.execute("UPDATE stored_events SET state = replace(state, 'no_access', 'no_acces5')")
+        raw.execute(guard)
+    raw.close()
+    command = f"({sys.executable} -m replays.cli verify service-ledger.db; echo $? >&2) | true"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=False)
+    assert done.stderr.strip() == "6"
+
+
+def test_what_goes_to_a_file_or_a_program_is_cut_nowhere(say: Callable[..., Said]) -> None:
+    name = "M-" + "long" * 25
+    told = {"maintenance": name, "published_at": "2026-02-01T00:00:00Z", "planned_start": "2026-03-03T21:00:00Z", "planned_end": "2026-03-04T01:00:00Z"}
+    Path("events.jsonl").write_text("\n".join([LINES[0], line("m", "maintenance_announced", told)]))
+    say("init")
+    say("record", "events.jsonl")
+    assert name in say("ask", "maintenance")[1]
+
+
+def test_a_refusal_amid_batches_says_what_stands(recorded: Callable[..., Said]) -> None:
+    Path("more.jsonl").write_text(line("o3", "outage_started", {**O1, "outage": "O2"}) + "\n" + line("x", "nothing_known", {}))
+    status, _, err = recorded("record", "more.jsonl", "--batch", "1")
+    assert (status, err.splitlines()[0]) == (3, "service-ledger: the 1 events of the batches before are recorded")
+    assert "unknown_type: line 2" in err
+
+
+def test_a_file_that_no_such_tool_wrote_is_no_success(recorded: Callable[..., Said]) -> None:
+    status, _, err = recorded("record", "events.jsonl", "--from", "alertmanager", "--subject", "contract:C1")
+    assert (status, err) == (3, "service-ledger: bad_field: events.jsonl: there is nothing in it that alertmanager writes\n")
+    assert recorded("record", "events.jsonl", "--zone", "Europe/Paris")[0] == 2
+
+
+def test_an_empty_file_can_be_made_a_ledger_and_its_command_can_be_pasted(say: Callable[..., Said]) -> None:
+    Path("a b.db").touch()
+    _, _, err = say("log", "-L", "a b.db")
+    assert "`service-ledger init 'a b.db'`" in err.replace(f"{Path.cwd()}/", "")
+    assert say("init", "a b.db")[0] == 0

@@ -78,6 +78,25 @@ def test_a_ledger_that_holds_anything_is_left_alone(demo: Any, tmp_path: Path) -
     assert refused.value.code == "ledger_exists"
 
 
+def test_a_demo_cut_short_goes_on_where_it_was_and_is_the_same(demo: Any, tmp_path: Path) -> None:
+    path, seen = str(tmp_path / "cut.db"), 0
+
+    def stop(done: int, of: int) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record_demo(path, progress=stop)
+    record_demo(path)
+    with open_ledger(path, create=False) as book:
+        told = [(e.stream, e.id, e.recorded_at) for _, e in book.entries() if e.stream != "ledger"]
+        assert told == [(e.stream, e.id, e.recorded_at) for _, e in demo.entries() if e.stream != "ledger"]
+        position = book.position
+    assert record_demo(path)["position"] == position
+
+
 def test_progress_is_told_to_the_end(demo: Any) -> None:
     count = len(demo_events())
     assert PROGRESS[-1] == (count, count)

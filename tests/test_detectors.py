@@ -77,6 +77,13 @@ def test_figures_that_move_without_the_verdict_are_another_kind() -> None:
     assert (one.kind, one.says) == ("figures_changed", "3600 s lost, then 4200 s")
 
 
+@pytest.mark.parametrize(("stated", "count"), [("2026-04-15T00:00:00Z", 0), ("2026-05-20T00:00:00Z", 1)])
+def test_a_month_is_first_told_of_by_a_statement_in_time_and_a_late_one_hides_nothing(stated: str, count: int) -> None:
+    said = {"statement": "S1", "month": "2026-03", "known_at": stated, "position": 13, "reading": {}, "figures": {"ti_seconds": 7200}}
+    moved = corrected("2026-04-10T08:00:00Z", "2026-03-03T12:00:00+01:00")
+    assert len(found(*HOUR, moved, (stated, "availability_statement_issued", said))) == count
+
+
 def test_there_and_back_again_are_two_findings() -> None:
     back = ("2026-04-11T08:00:00Z", "retracted", {"target": "e13", "reason": "another log"})
     one, two = found(*HOUR, corrected("2026-04-10T08:00:00Z", "2026-03-03T12:00:00+01:00"), back)

@@ -250,3 +250,13 @@ def test_a_row_of_the_register_that_only_contested_facts_break_is_broken_as_the_
         provider, seen = views(told, dispute(told, "D-1"))
         assert (provider.verdict, seen.verdict) == ("kept", customer)
         assert seen.takes.startswith(takes)
+
+
+def test_what_comes_after_the_close_is_told_that_it_is_closed(tell: Any) -> None:
+    for recorded_at, kind, data in (("2025-09-01T08:00:00Z", "contract_started", CONTRACT), OPENED, FILED, DECIDED, CLOSED):
+        tell(recorded_at, kind, data)
+    for _, kind, data in (FILED, DECIDED):
+        with pytest.raises(Refused, match=r"out_of_order: .* is closed"):
+            tell("2026-06-30T00:00:00Z", kind, data)
+    with pytest.raises(Refused, match="twice"):
+        tell("2026-06-30T00:00:00Z", CLOSED[1], CLOSED[2])

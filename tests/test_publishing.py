@@ -137,6 +137,10 @@ def test_hashes_only_publishes_no_entry(named: Any, tmp_path: Path) -> None:
     assert not any(b"contract" in data for data, _, _ in files(tmp_path / "www").values())
     published(named, tmp_path)  # and now with entries: those of before are not forgotten
     outsider(tmp_path / "www", key_of(tmp_path))
+    gone = published(named, tmp_path, hashes_only=True).removed
+    assert set(gone) == {"tile/entries/000", "tile/entries/001.p/44"}
+    assert not (tmp_path / "www" / "tile" / "entries").exists()
+    assert published(named, tmp_path, hashes_only=True).removed == ()
 
 
 def test_a_file_that_was_lost_is_written_again(named: Any, tmp_path: Path) -> None:

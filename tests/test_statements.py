@@ -112,6 +112,14 @@ def test_figures_are_those_known_at_the_instant_stated_not_later_ones(told: Any,
     assert (before.result["ti_seconds"], at.result["ti_seconds"]) == (3600, 7200)
 
 
+def test_of_a_month_that_has_not_begun_nothing_can_be_stated(told: Any) -> None:
+    with pytest.raises(Refused, match="bad_parameter: 2030-01 has not begun"):
+        issue(told, "C1", "2030-01", statement="S", known_at=told.clock())
+    begun = instant("2026-04-01T00:00:00+02:00")
+    with pytest.raises(Refused, match="bad_parameter"):
+        issue(told, "C1", "2026-04", statement="S", known_at=begun)
+
+
 def test_an_unknown_contract_and_an_unknown_statement_to_replace_are_refused(told: Any) -> None:
     with pytest.raises(Refused) as refused:
         issue(told, "C9", "2026-03", statement="S", known_at=told.clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def due(
     from replays.commands.asking import only_contract
 
     days, switches = _days(within), switches_of(readings)
-    when = instant_of("at", instant or wall_clock().replace(microsecond=0))
+    now = wall_clock().replace(microsecond=0) + timedelta(seconds=1)  # all recorded in this second is known then
+    when = instant_of("at", instant or now)
     # the clocks are those known at the instant itself: nothing said later is looked at, so `all` needs no bound
     told = wall_clock() if known_at == "now" else known_at
     known = None if told in (None, "all") else instant_of("known_at", told)
