@@ -171,7 +171,7 @@ def _months(history: History, frames: Frames, stops: Sequence[Stop], first: date
         if not first <= frame.calendar.local_date(span[1] - 1) <= last:
             continue
         tally = measure(history, frame, label, span, stops)
-        if tally.prt:
+        if tally.prt and span[0] < history.now:  # of a month that has not begun there is nothing to look back at
             yield _month(history, tally, stops)
 
 

@@ -40,6 +40,8 @@ def obligations(
     """List every obligation of the booklet, or where a contract stands on each."""
     from replays import show
 
+    if contract is None and (instant or wanted):
+        raise click.UsageError("--at and --state ask where a contract stands: say which with --contract")
     found = _table() if contract is None else _standing(url, contract, instant, known_at, position, readings)
     if wanted:
         found = [row for row in found if row.get("state") in _checked(wanted)]
