@@ -138,7 +138,7 @@ def test_a_key_of_another_name_or_type_is_refused(tmp_path: Path) -> None:
     assert read_key(tmp_path / "w", "witness", COSIGNATURE).name == "witness"
 
 
-@pytest.mark.parametrize(("origin", "code"), [("a b", "bad_key"), ("a+b", "bad_key"), ("x" * 150, "bad_key"), ("x" * 140, None)])
+@pytest.mark.parametrize(("origin", "code"), [("x" * 150, "bad_key"), ("x" * 140, None)])
 def test_an_origin_no_key_can_bear_is_refused_and_nothing_left(tmp_path: Path, origin: str, code: str | None) -> None:
     with open_ledger(str(tmp_path / "odd.db"), clock=Clock(), origin=origin) as book:
         last = book.open()
