@@ -15,6 +15,7 @@ import struct
 import time
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
 _FLOCK = "@hhqqi4x"  # Linux's struct flock: type, whence, start, length, process
 _SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", None)  # of the open file, where the others are of the process
@@ -23,10 +24,14 @@ _FIRST = 64  # the byte of number 0; those before hold the numbers
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.0003, 0.02  # between two looks: by how many are before
 
 
+_queues: WeakSet[WriterQueue] = WeakSet()  # of this process
+
+
 class WriterQueue:
     """The queue of one ledger's file; one place in it at a time."""
 
     def __init__(self, ledger: Path) -> None:
+        _queues.add(self)
         self.path = ledger.with_name(ledger.name + "-queue")
         self._file: int | None = None
         self._number: int | None = None
@@ -106,6 +111,17 @@ class WriterQueue:
         except BlockingIOError:
             return False
         return True
+
+
+def _leave_to_parent() -> None:
+    """A forked child shares the open file, and with it the place: kept, it would outlive a parent who dies in it."""
+    for queue in list(_queues):
+        if queue._file is not None:
+            os.close(queue._file)
+            queue._file = queue._number = None
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _same(found: os.stat_result, path: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from ledger import open_ledger
 from ledger.sqlite_queue import WriterQueue
 from tests.postgres import fresh_schema, shared_url
+from tests.test_portions import OPENING
 from tests.writers import fairness, run
 
 ROOT = Path(__file__).parents[1]
@@ -109,3 +112,31 @@ def test_a_store_that_is_closed_leaves_no_queue_behind_and_one_that_writes_on_ke
         other.open()
         assert path.with_name("book.db-queue").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["book.db"]
+
+
+FORKED = """
+import os, signal, sys, time
+from tests.test_portions import OPENING, opened
+with opened(sys.argv[1]) as book:
+    book.record([OPENING])
+    with book.store.write():
+        if os.fork() == 0:
+            os.close(1)
+            time.sleep(60)
+            os._exit(0)
+        print(os.getpid(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_forked_child_keeps_no_place_of_a_parent_who_dies_while_it_writes(tmp_path: Path) -> None:
+    path = str(tmp_path / "book.db")
+    process = subprocess.Popen([sys.executable, "-c", FORKED, path], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGKILL
+        with open_ledger(path) as book:  # or it would wait its ten seconds, and be refused
+            book.record([{**OPENING, "id": "c2", "subject": "contract:C2", "data": {**OPENING["data"], "contract": "C2"}}])
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the child it left, of a session of its own

@@ -43,7 +43,7 @@ def list_terms(url: str, as_json: bool) -> None:
 @terms.command("check")
 @click.argument("file")
 def check(file: str) -> None:
-    """Check a booklet's TOML file, and say what it promises in one line."""
+    """Check whether a ledger can run on a booklet's TOML file."""
     from ledger.terms import load_booklet
 
     booklet = load_booklet(file)
