@@ -22,6 +22,8 @@ from replays.checks_heads import Trust
 
 _KEEPER = "who keeps the signing key, and that what was recorded is true and complete"
 _TWO = "without a head held before, a witness or a time stamp: that no second history was written, or all of it later"
+_AFTER = "what came after the latest head held before, witness or time stamp: that no second history was written of it"
+ANCHORS = ("held head", "witnesses", "time stamps")
 UNPROVABLE: dict[str, tuple[str, ...]] = {
     "bundle": ("that entries shown as hashes only hold nothing more of this contract", _KEEPER, _TWO),
     "dossier": (
@@ -104,7 +106,9 @@ def verify(
         from replays.checks_log import check_published
 
         check_published(Path(what), trust, checks)
-    return Verification(kind, tuple(checks.found), UNPROVABLE[kind])
+    anchored = any(check.state == "ok" and check.check in ANCHORS for check in checks.found)
+    unprovable = tuple(_AFTER if anchored and what is _TWO else what for what in UNPROVABLE[kind])
+    return Verification(kind, tuple(checks.found), unprovable)
 
 
 def _bundle(path: Path, trust: Trust, max_bytes: int, checks: Checks) -> None:

@@ -85,7 +85,7 @@ def test_the_log_filters_and_what_it_prints_can_be_recorded_elsewhere(recorded: 
 def test_contracts_terms_and_tables_are_listed(recorded: Callable[..., Said]) -> None:
     assert json.loads(recorded("contracts", "--json")[1])[0]["contract"] == "C1"
     assert "cegid-expert" in recorded("terms", "list")[1]
-    for table, word in (("questions", "availability"), ("switches", "overlap"), ("events", "outage_started"), ("codes", "clock_behind")):
+    for table, word in (("questions", "availability"), ("switches", "overlap"), ("events", "outage_started"), ("codes", "clock_behind"), ("codes", "internal")):
         assert word in recorded(table)[1]
         assert json.loads(recorded(table, "--json")[1])
 

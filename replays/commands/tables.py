@@ -50,9 +50,14 @@ def events(as_json: bool) -> None:
 @json_option
 def codes(as_json: bool) -> None:
     """List refusal codes with their exit status."""
-    from ledger.errors import REFUSALS
+    from ledger.errors import EXIT_INTERNAL, EXIT_USAGE, REFUSALS
 
-    _print([{"code": code, "exit": status, "means": meaning} for code, status, meaning in REFUSALS], as_json)
+    said = (
+        *REFUSALS,
+        ("usage", EXIT_USAGE, "the command's words are off"),
+        ("internal", EXIT_INTERNAL, "a defect of ours"),
+    )
+    _print([{"code": code, "exit": status, "means": meaning} for code, status, meaning in said], as_json)
 
 
 @click.command(epilog='Example: eval "$(service-ledger completion bash)"')
