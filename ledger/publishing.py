@@ -185,10 +185,13 @@ def _remove_entries(root: Path) -> list[str]:
     removed = []
     for path in sorted((root / "tile" / "entries").rglob("*"), reverse=True):  # what is in a folder before it
         try:
-            path.rmdir() if path.is_dir() else path.unlink()
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
+                removed.append(path.relative_to(root).as_posix())
         except OSError as error:
             raise Refused("store_failed", f"{path}: it is still readable there: {error.strerror}") from error
-        removed += [] if path.is_dir() or path.suffix == ".p" else [path.relative_to(root).as_posix()]
     with suppress(OSError):
         (root / "tile" / "entries").rmdir()
     return removed

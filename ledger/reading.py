@@ -7,6 +7,7 @@ Python's lock: on another core, or on the server. Canonical JSON has no line end
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from ledger.codec import Entry, decode_entries, decode_lines
 from ledger.store import Lines, Store
@@ -29,7 +30,7 @@ def read_log(store: Store, start: int, stop: int | None) -> Iterator[tuple[int, 
         for some in _decoded(store, page):
             yield from some
         return
-    with Worker("ledger-read") as worker:
+    with closing(Worker("ledger-read")) as worker:
         while number := len(page.positions):
             full, limit = number == limit, _next(page)
             ahead = worker.begin(store.lines, page.positions[-1] + 1, limit, stop) if full else None

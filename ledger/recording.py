@@ -289,7 +289,8 @@ class _Batch:
         """What these say again is read at once: recorded again, a long batch would ask for each by itself."""
         known, positions = self.known, []
         for name in dict.fromkeys(map(_stream, drafts)):
-            known.caught_up.get(name) or known.stream(name)
+            if name not in known.caught_up:
+                known.stream(name)
         for draft in drafts:
             position = known.caught_up[draft.stream].of_source(draft.source).get(draft.id)
             if position is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from threading import Lock
-from typing import Self
 
 
 class OpenFile:
@@ -24,7 +23,7 @@ class OpenFile:
         self._holders = 0
 
     @classmethod
-    def of(cls, path: Path) -> Self:
+    def of(cls, path: Path) -> OpenFile:
         """The file at a path. Raises `OSError`."""
         with cls._changing:
             held = cls._all.get(_place(path.stat()))
@@ -37,7 +36,6 @@ class OpenFile:
                 else:  # it was moved to this path meanwhile
                     held._descriptors.append(descriptor)
             held._holders += 1
-            assert isinstance(held, cls)
             return held
 
     def head(self, count: int) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Use in a `with`, or `close()` it. Where the interpreter is ending and lets none begin, it works when asked."""
+    """To be closed. Where the interpreter is ending and lets no thread begin, it works when asked for the result."""
 
     def __init__(self, name: str) -> None:
         self._thread: ThreadPoolExecutor | None = None
@@ -24,14 +23,6 @@ class Worker:
             self._thread = ThreadPoolExecutor(1, name)
         except RuntimeError:
             return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def begin(self, act: Callable[..., T], *args: Any) -> Callable[[], T]:
         """Begins something, and returns once it is begun: what waits for its result, or raises what it raised."""

@@ -8,6 +8,7 @@ when it runs, and nothing at all for the first page of help.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -55,6 +56,7 @@ SUMMARY = """An event-sourced ledger of service-level facts for SaaS contracts.
   It records outages, maintenance, backups, restores, updates and support as
   immutable events, and rebuilds availability, backup retention and breaches
   for any point in time, as known at any point in time."""
+OUTPUT_FAILED = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG)  # of a stream nobody named
 OPTIONS = (
     ("--version", "Show the version and exit."),
     ("-v, --verbose", "Say on stderr what is done, as JSON lines."),
@@ -103,11 +105,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output had enough
         _give_up_stdout()
         return status or 0
-    except OSError as error:  # not of the ledger's own files: those refuse by themselves
-        _give_up_stdout()
-        where = f"{error.filename}: " if error.filename else "the output: "
-        return _say(f"cannot_write: {where}{error.strerror or error}; what was recorded stands", 4)
     except Exception as defect:
+        if isinstance(defect, OSError) and (defect.filename or defect.errno in OUTPUT_FAILED):
+            return _cannot_write(defect)
         if os.environ.get("SERVICE_LEDGER_DEBUG"):
             raise
         first = (str(defect).splitlines() or [""])[0]
@@ -157,6 +157,14 @@ def _say(message: str, status: int) -> int:
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
     sys.stderr.write(f"service-ledger: {shown}\n")
     return status
+
+
+def _cannot_write(error: OSError) -> int:
+    """A file that was named, or stdout; the ledger's own files refuse by themselves."""
+    if not error.filename:
+        _give_up_stdout()
+    where = error.filename or "the output"
+    return _say(f"cannot_write: {where}: {error.strerror}; what was recorded stands", 4)
 
 
 def _give_up_stdout() -> None:

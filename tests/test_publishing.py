@@ -138,7 +138,7 @@ def test_hashes_only_publishes_no_entry(named: Any, tmp_path: Path) -> None:
     published(named, tmp_path)  # and now with entries: those of before are not forgotten
     outsider(tmp_path / "www", key_of(tmp_path))
     gone = published(named, tmp_path, hashes_only=True).removed
-    assert set(gone) == {"tile/entries/000", "tile/entries/001.p/44"}
+    assert set(gone) == {"tile/entries/000", "tile/entries/001.p/44"}  # files, no folder
     assert not (tmp_path / "www" / "tile" / "entries").exists()
     assert published(named, tmp_path, hashes_only=True).removed == ()
 

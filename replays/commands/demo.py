@@ -40,7 +40,7 @@ def _build(url: str) -> None:
     from ledger.errors import Refused
 
     before = 0
-    if Path(url).exists():
+    if Path(url).exists() and Path(url).stat().st_size:  # one cut short at once left nothing in it
         with open_ledger(url, create=False) as book:
             opened, before = next((entry.event for _, entry in book.entries(1, 1)), None), book.position
         if before and getattr(opened, "origin", None) != ORIGIN:
