@@ -13,6 +13,8 @@ from itertools import chain
 from operator import attrgetter, ge, gt
 from typing import Any
 
+from msgspec.structs import astuple, fields
+
 from ledger.checks import (
     DAYS,
     FREE,
@@ -27,7 +29,7 @@ from ledger.checks import (
     WORDS,
     YEARS,
 )
-from ledger.events import BackupCompleted, BackupFailed, Event, OutageStarted
+from ledger.events import VOCABULARY, BackupCompleted, BackupFailed, Event, OutageStarted
 
 FEWEST = 8  # events of a type below which columns cost more than they save
 EARLIEST_ON, LATEST_ON = date(YEARS[0], 1, 1), date(YEARS[1], 12, 31)
@@ -39,6 +41,7 @@ LOOKED_AT: dict[type[Event], tuple[str, ...]] = {
     BackupCompleted: ("scope", "tiers"),
     BackupFailed: ("scope", "tiers"),
 }
+REQUIRED = {kind: frozenset(f.name for f in fields(kind) if f.required) for kind in VOCABULARY.values()}
 _microsecond = attrgetter("microsecond")
 
 
@@ -60,19 +63,33 @@ def _sound(kind: type[Event], events: Sequence[Event], recorded_at: datetime) ->
     if kind in SPECIAL and kind not in LOOKED_AT:
         return False
     try:
+        columns = _Columns(kind, events)
         return (
-            not any(map(attrgetter("evidence"), events))
-            and _instants_sound(kind, events, recorded_at)
-            and _texts_sound(kind, events)
-            and _looks_sound(kind, events, recorded_at)
+            not any(columns["evidence"])
+            and _instants_sound(kind, columns, recorded_at)
+            and _texts_sound(kind, columns)
+            and _looks_sound(kind, columns, events, recorded_at)
         )
     except Exception:  # a refusal, or a Struct made by hand that holds anything: the check itself will say
         return False
 
 
-def _instants_sound(kind: type[Event], events: Sequence[Event], recorded_at: datetime) -> bool:
+class _Columns(dict[str, Sequence[Any]]):
+    """What these events, all of one type, say in each field."""
+
+    def __init__(self, kind: type[Event], events: Sequence[Event]) -> None:
+        super().__init__(zip(kind.__struct_fields__, zip(*map(astuple, events), strict=True), strict=True))
+        self._kind = kind
+
+    def said(self, name: str) -> Sequence[Any]:
+        """Likewise of one field, of those that say something there."""
+        column = self[name]
+        return column if name in REQUIRED[self._kind] else [value for value in column if value is not None]
+
+
+def _instants_sound(kind: type[Event], columns: _Columns, recorded_at: datetime) -> bool:
     for name in INSTANTS[kind]:
-        instants = _column(events, name)
+        instants = columns.said(name)
         latest = LATEST_AT if name in PLANS else min(LATEST_AT, recorded_at + SKEW)
         if not instants:
             continue
@@ -81,39 +98,34 @@ def _instants_sound(kind: type[Event], events: Sequence[Event], recorded_at: dat
         if any(map(_microsecond, instants)):
             return False
     for name in DAYS[kind]:
-        days = _column(events, name)
+        days = columns.said(name)
         if days and (min(days) < EARLIEST_ON or max(days) > LATEST_ON):
             return False
     for earlier, later, strictly in INTERVALS_OF[kind]:
-        starts, ends = map(attrgetter(earlier), events), map(attrgetter(later), events)
-        if not all(map(gt if strictly else ge, ends, starts)):  # an open end is no instant: checked one by one
-            return False
+        if not all(map(gt if strictly else ge, columns[later], columns[earlier])):
+            return False  # an open end is no instant: checked one by one
     return True
 
 
-def _texts_sound(kind: type[Event], events: Sequence[Event]) -> bool:
+def _texts_sound(kind: type[Event], columns: _Columns) -> bool:
     """Free text is searched one by one; in ids and names nothing can be wrong but these characters."""
     for name in TEXTS[kind]:
-        texts = _column(events, name)
+        texts = columns.said(name)
         if not texts:
             continue
         if name in FREE[kind]:
             return False
-        together = "".join(texts if type(texts[0]) is str else chain.from_iterable(texts))
+        together = "".join(texts if type(texts[0]) is str else chain.from_iterable(set(texts)))
         if not together.isprintable() or "@" in together:
             return False
     return True
 
 
-def _looks_sound(kind: type[Event], events: Sequence[Event], recorded_at: datetime) -> bool:
+def _looks_sound(kind: type[Event], columns: _Columns, events: Sequence[Event], recorded_at: datetime) -> bool:
     """The special check, made once for each combination of what it looks at."""
     if kind not in SPECIAL:
         return True
-    looked_at = map(attrgetter(*LOOKED_AT[kind]), events)
+    looked_at = zip(*map(columns.__getitem__, LOOKED_AT[kind]), strict=True)
     for event in dict(zip(looked_at, events, strict=True)).values():
         SPECIAL[kind](event, recorded_at)
     return True
-
-
-def _column(events: Sequence[Event], name: str) -> list[Any]:
-    return [value for value in map(attrgetter(name), events) if value is not None]

@@ -57,24 +57,22 @@ def take(event: Event, things: dict[ThingKey, Thing]) -> None:
 
 def fold(plan: Plan, key: ThingKey, event: Event, things: dict[ThingKey, Thing]) -> None:
     """As `take`, for an event whose plan and thing are at hand."""
-    step, special, after, first, opens = plan[:5]
+    step, opens, special, after, becomes, at, first = plan[:7]
     thing = things.get(key)
     if thing is None:
         if not opens:
             raise _unknown(step, key)
-        thing = Thing()
+        thing = Thing(NOTHING, None, first)
     else:
         _check_step(step, event, key, thing)
     if special is not None:
         special(event, thing, things)
-    if not thing.seen:
-        thing.seen = first
-    elif step.type not in thing.seen:
+    if step.type not in thing.seen:
         thing.seen = (*thing.seen, step.type)
-    if step.becomes is not None:
-        thing.status = step.becomes
-        if step.at:
-            thing.began_at = getattr(event, step.at)
+    if becomes is not None:
+        thing.status = becomes
+        if at is not None:
+            thing.began_at = at(event)
     if after is not None:
         after(event, thing)
     things[key] = thing
@@ -319,10 +317,12 @@ class Plan(NamedTuple):
     """All that folding an event of one type needs, looked up once."""
 
     step: Step
+    opens: bool  # whether it may be the first of its thing
     special: Callable[[Any, Thing, dict[ThingKey, Thing]], None] | None
     after: Callable[[Any, Thing], None] | None
+    becomes: str | None
+    at: Callable[[Any], datetime | None] | None
     first: tuple[str, ...]  # what a thing has seen after this alone
-    opens: bool  # whether it may be the first of its thing
     noun: str
     name: Callable[[Any], str]  # of the thing, as the event says it
     within: str  # the noun of the group it is folded in, of the same name
@@ -332,7 +332,10 @@ def _plan(step: Step) -> Plan:
     opens = not step.follows or NOTHING in step.follows
     within = "maintenance" if step.noun == "announcement" else step.noun  # folded with the work it announces
     special, after = SPECIAL.get(step.type), AFTER.get(step.type)
-    return Plan(step, special, after, (step.type,), opens, step.noun, _name(step.id_field), within)
+    at = attrgetter(step.at) if step.at else None
+    return Plan(
+        step, opens, special, after, step.becomes, at, (step.type,), step.noun, _name(step.id_field), within
+    )
 
 
 def _name(field: str) -> Callable[[Any], str]:

@@ -22,7 +22,7 @@ from ledger.acts import act, says_same
 from ledger.belonging import LEDGER_STREAM, ORDINARY, check_stream
 from ledger.checks import SKEW, check
 from ledger.cloudevents import Draft
-from ledger.codec import Entry, decode_entry, encode_entries, encode_entry, salts, topic_of
+from ledger.codec import TOPICS, Entry, decode_entry, encode_entries, encode_entry, salts
 from ledger.columns import FEWEST, sound
 from ledger.corrections import ACTS
 from ledger.errors import Refused
@@ -39,8 +39,9 @@ from ledger.tiles import WIDTH
 LEARNT_AHEAD = 64  # streams of a batch, at most, that are learnt before it asks for the lock
 PORTION = 4 * WIDTH  # entries taken and put together: what the processor's own memory holds
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
+PLAIN = frozenset(PLANS) & ORDINARY - NAMING  # their order is all there is to ask, once they are sound
 new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__new__, NewRow))  # half its cost
-_stream, _version = attrgetter("stream"), attrgetter("version")
+_stream, _version, _event = attrgetter("stream"), attrgetter("version"), attrgetter("event")
 
 
 class Receipt(Struct, frozen=True, gc=False):
@@ -216,12 +217,12 @@ class _Batch:
         self._sound = sound([draft.event for draft in drafts], self.recorded_at) if many else frozenset()
         self._salts = iter(salts(len(drafts)))
         self._portion = drafts if many else ()
-        receipts = []
+        receipts: list[Receipt] = []
         try:
-            for draft in drafts:
-                receipts.append(self._take(draft))
+            self._take_each(drafts, receipts)
         except Refused as refused:
             self._encode(drafts)  # what is wrong with an earlier one is said first
+            draft = drafts[len(receipts)]
             raise refused.at(draft.line, draft.id) from None
         self._encode(drafts)
         return receipts
@@ -234,56 +235,57 @@ class _Batch:
         except Refused:
             _refuse_first(taken, drafts)
             raise
-        streams, versions = map(_stream, taken), map(_version, taken)
-        topics = [topic_of(entry.event) for entry in taken]
-        self._rows += map(new_row, zip(streams, versions, topics, states, strict=True))
+        topics = map(TOPICS.__getitem__, map(type, map(_event, taken)))
+        self._rows += map(new_row, zip(map(_stream, taken), map(_version, taken), topics, states, strict=True))
 
-    def _take(self, draft: Draft) -> Receipt:
-        name, event_id, event = draft.stream, draft.id, draft.event
-        known = self.known
-        stream = known.caught_up.get(name) or known.stream(name)
+    def _take_each(self, drafts: Sequence[Draft], receipts: list[Receipt]) -> None:
+        """Takes one after the other; of what is plain nothing is asked twice. Raises `Refused` at the next of them."""
+        known, recorded_at, recorded_by, salts = self.known, self.recorded_at, self._recorded_by, self._salts
+        caught_up, entries, taken, plain = known.caught_up, known.entries, self._taken, self._sound & PLAIN
+        position = self._next
+        for draft in drafts:
+            name, source, event_id, event = draft.stream, draft.source, draft.id, draft.event
+            stream = caught_up.get(name) or known.stream(name)
+            keys = stream.keys.get(source) or stream.of_source(source)
+            if event_id in keys:
+                receipts.append(self._again(draft, keys[event_id], stream))
+                continue
+            kind = type(event)
+            if kind in plain and stream.version and stream.of_contract and draft.attested_at is None:
+                _follow(PLANS[kind], event, stream, position, known)
+            else:
+                event = self._special(draft, stream, position)
+            stream.version = version = stream.version + 1
+            entry = Entry(
+                stream=name, version=version, recorded_at=recorded_at, recorded_by=recorded_by,
+                source=source, id=event_id, attested_at=draft.attested_at, salt=next(salts), event=event,
+            )  # fmt: skip
+            taken.append(entry)
+            entries[position] = entry
+            keys[event_id] = position
+            receipts.append(Receipt(position, name, version, recorded_at, "recorded"))
+            position += 1
+        self._next = position
+
+    def _special(self, draft: Draft, stream: StreamState, position: int) -> Event:
+        """What is not plain is held against all there is; the event as it is to be recorded."""
+        event, known = draft.event, self.known
         kind = type(event)
-        keys = stream.keys.get(draft.source) or stream.of_source(draft.source)
-        if event_id in keys:
-            return self._again(draft, keys[event_id], stream)
         if not (stream.version and stream.of_contract and kind in ORDINARY):
             check_stream(draft, stream.version, known.named_services)
         if draft.attested_at is not None and draft.attested_at > self._latest:
             raise Refused("occurred_after_recorded", f"attestedat {draft.attested_at.isoformat()} lies ahead")
-        recorded_at = self.recorded_at
         if kind not in self._sound:
-            check(event, recorded_at)
-            check_days(event, recorded_at, known.published.zones)
-        position = self._next
+            check(event, self.recorded_at)
+            check_days(event, self.recorded_at, known.published.zones)
         plan = PLANS.get(kind)
         if plan is not None:
-            self._follow(plan, event, stream)
+            if kind in NAMING:
+                known.check_names(event, stream)
+            _follow(plan, event, stream, position, known)
         elif isinstance(event, ACTS):
-            event = act(known, stream, draft, event, position, recorded_at)
-        stream.version = version = stream.version + 1
-        entry = Entry(
-            stream=name, version=version, recorded_at=recorded_at, recorded_by=self._recorded_by,
-            source=draft.source, id=event_id, attested_at=draft.attested_at, salt=next(self._salts), event=event,
-        )  # fmt: skip
-        self._taken.append(entry)
-        known.entries[position] = entry
-        self._next = position + 1
-        keys[event_id] = position
-        return Receipt(position, name, version, recorded_at, "recorded")
-
-    def _follow(self, plan: Plan, event: Event, stream: StreamState) -> None:
-        """The event takes its place among those of its thing, if it may follow them."""
-        if type(event) in NAMING:
-            self.known.check_names(event, stream)
-        key = (plan.noun, plan.name(event))
-        group = key if plan.within == plan.noun else (plan.within, key[1])
-        if stream.dirty:
-            self.known.refold(stream, group)
-        fold(plan, key, event, stream.things)
-        if group in stream.groups:
-            stream.groups[group].append(self._next)
-        else:
-            stream.groups[group] = [self._next]
+            event = act(known, stream, draft, event, position, self.recorded_at)
+        return event
 
     def _recall(self, drafts: Sequence[Draft]) -> None:
         """What these say again is read at once: recorded again, a long batch would ask for each by itself."""
@@ -307,6 +309,20 @@ class _Batch:
             where = f"source {draft.source} and id {draft.id} stand at position {position}"
             raise Refused("conflict", f"{where} with other content")
         return Receipt(position, draft.stream, first.version, first.recorded_at, "already_recorded")
+
+
+def _follow(plan: Plan, event: Event, stream: StreamState, position: int, known: Knowledge) -> None:
+    """The event takes its place among those of its thing, if it may follow them."""
+    key = (plan.noun, plan.name(event))
+    group = key if plan.within == plan.noun else (plan.within, key[1])
+    if stream.dirty:
+        known.refold(stream, group)
+    fold(plan, key, event, stream.things)
+    groups = stream.groups
+    if group in groups:
+        groups[group].append(position)
+    else:
+        groups[group] = [position]
 
 
 def _refuse_first(taken: Sequence[Entry], drafts: Sequence[Draft]) -> None:

@@ -85,6 +85,44 @@ def test_a_batch_refused_in_its_last_portion_leaves_nothing_and_names_the_line(u
         assert book.record(outages(0, 1))[0].position == FIRST + 1, "and its streams are known as they stand"
 
 
+def linked(number: int, **named: str) -> dict[str, Any]:
+    return {**ENVELOPE, "id": f"l{number}", "type": "outage_linked", "data": {"outage": f"O{number}", **named}}
+
+
+def service(number: int, subject: str) -> dict[str, Any]:
+    data = {"service": f"S{number}", "at": "2025-01-01T00:00:00Z"}
+    return {**ENVELOPE, "id": f"s{number}", "subject": subject, "type": "service_started", "data": data}
+
+
+@pytest.mark.parametrize(
+    ("sound", "wrong", "code"),
+    [
+        ([linked(n, incident="I") for n in range(20)], linked(20, maintenance="none"), "unknown_reference"),
+        (outages(30, 20), {**outage(50), "attestedat": "2026-01-02T00:00:00Z"}, "occurred_after_recorded"),
+        (outages(30, 20), {**outage(50), "subject": "contract:C2"}, "unknown_stream"),
+        (outages(30, 20), {**outage(50), "subject": "ledger"}, "wrong_stream"),
+        ([service(n, f"service:S{n}") for n in range(20)], service(20, "contract:C1"), "wrong_stream"),
+        (outages(30, 20), {**outage(45), "id": "again"}, "twice"),
+    ],
+    ids=["reference", "attested", "unopened", "ledger", "service", "twice"],
+)
+def test_amid_many_of_its_type_an_event_is_refused_as_alone(
+    tmp_path: Path, sound: list[Any], wrong: dict[str, Any], code: str
+) -> None:
+    with opened(str(tmp_path / "ledger.db")) as book:
+        book.record([OPENING, *outages(0, 25)])
+        before = book.position
+        for batch in ([*sound, wrong, *outages(60, 20)], [*outages(60, 20), *sound, wrong]):
+            with pytest.raises(Refused) as refused:
+                book.record(batch)
+            assert (refused.value.code, refused.value.event_id) == (code, wrong["id"])
+            assert refused.value.line == batch.index(wrong) + 1
+        assert book.position == before
+        book.record(sound)
+        with pytest.raises(Refused, match=code):
+            book.record([wrong])
+
+
 def test_a_later_portion_corrects_and_repeats_what_an_earlier_one_put(url: str) -> None:
     with opened(url) as book:
         told = [OPENING, *outages(0, PORTION), correction(7, "o7", effect="no_login"), outage(9)]
