@@ -242,7 +242,7 @@ def test_a_refusal_amid_batches_says_what_stands(recorded: Callable[..., Said]) 
 
 def test_a_file_that_no_such_tool_wrote_is_no_success(recorded: Callable[..., Said]) -> None:
     status, _, err = recorded("record", "events.jsonl", "--from", "alertmanager", "--subject", "contract:C1")
-    assert (status, err) == (3, "service-ledger: bad_field: events.jsonl: there is nothing in it that alertmanager writes\n")
+    assert (status, err) == (3, "service-ledger: unknown_format: events.jsonl: no payload has `alerts` and `version` \"4\"; expected Alertmanager's webhook, version 4\n")
     assert recorded("record", "events.jsonl", "--zone", "Europe/Paris")[0] == 2
 
 

@@ -37,15 +37,49 @@ REFUSED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         },
     ),
     ("text that is no JSON", "bad_json", "jenkins", {"subject": "service:s", "given": "{"}),
-    ("JSON of another shape", "bad_field", "jenkins", {"subject": "service:s", "given": [1]}),
+    ("JSON of another shape", "bad_json", "jenkins", {"subject": "service:s", "given": [1]}),
+    ("JSON nested without end", "bad_json", "statuspage", {"subject": "contract:C1", "given": "[" * 100_000}),
+    (
+        "a place without its repository",
+        "unknown_value",
+        "pgbackrest",
+        {"subject": "contract:C1", "given": "[]", "locations": "DC-A"},
+    ),
+    (
+        "a status that is no number",
+        "unknown_value",
+        "borg",
+        {"subject": "contract:C1", "given": '{"archives": []}', "zone": "UTC", "exit_status": "good"},
+    ),
+    (
+        "an epoch that is no moment",
+        "impossible_date",
+        "barman",
+        {
+            "subject": "contract:C1",
+            "zone": "UTC",
+            "given": '{"m": [{"backup_id": "20260302T220000", "status": "DONE", "end_time_timestamp": "1e300"}]}',
+        },
+    ),
+    (
+        "a year that UTC has not",
+        "bad_field",
+        "pagerduty",
+        {
+            "subject": "contract:C1",
+            "given": '{"event": {"event_type": "incident.triggered", "occurred_at": "9999-12-31T23:59:59-12:00", "data": {"id": "1", "created_at": "x"}}}',
+        },
+    ),
+    ("an option called as the text is", "unknown_field", "jenkins", {"subject": "service:s", "name": "x"}),
 )
 
 
 @pytest.mark.parametrize(("why", "code", "name", "given"), REFUSED)
 def test_what_an_adapter_cannot_do_is_refused_by_code(why: str, code: str, name: str, given: dict[str, Any]) -> None:
     options = dict(given)
+    text = options.pop("given", "")
     with pytest.raises(Refused) as refused:
-        read_with(name, options.pop("given", ""), **options)
+        read_with(name, text, **options)
     assert refused.value.code == code
 
 

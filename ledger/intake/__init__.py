@@ -12,9 +12,9 @@ from inspect import Parameter, signature
 from typing import Any
 
 from ledger.errors import Refused
-from ledger.intake.intake import Intake
+from ledger.intake.intake import SHORT, Intake
 
-__all__ = ["ADAPTERS", "Intake", "adapter", "options_of", "read_with"]
+__all__ = ["ADAPTERS", "Intake", "adapter", "options_of", "read_with", "reads"]
 
 # name, what it reads, where its function is (module, or module:function)
 ADAPTERS: tuple[tuple[str, str, str], ...] = (
@@ -35,6 +35,10 @@ ADAPTERS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# what an adapter meets in a record of the right tool that holds what the tool never writes
+UNUSUAL = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)
+
+
 def adapter(name: str) -> Callable[..., Intake]:
     """The function of one adapter, imported when asked for. Raises `Refused("unknown_value")`."""
     for known, _, place in ADAPTERS:
@@ -45,6 +49,11 @@ def adapter(name: str) -> Callable[..., Intake]:
     raise Refused("unknown_value", f"no adapter is called {name!r}; there are {', '.join(row[0] for row in ADAPTERS)}")
 
 
+def reads(name: str) -> str:
+    """What the adapter of that name reads, in words."""
+    return next(what for known, what, _ in ADAPTERS if known == name)
+
+
 def options_of(name: str) -> dict[str, Any]:
     """What may be said beside subject and source: each option with its default, `...` where it must be given."""
     taken = signature(adapter(name)).parameters.values()
@@ -53,12 +62,13 @@ def options_of(name: str) -> dict[str, Any]:
 
 
 def read_with(
-    name: str, given: Any, *, subject: str | None = None, source: str | None = None, **options: Any
+    name: str, given: Any, /, *, subject: str | None = None, source: str | None = None, **options: Any
 ) -> Intake:
     """What the adapter `name` makes of text (or parsed JSON), for the stream `subject`.
 
-    Options that are None are left out. Raises `Refused` for an unknown adapter or option, for an option or
-    subject that is missing, and for text that is not what the adapter reads.
+    Options that are None are left out. What is the tool's and says nothing a ledger records gives no event and
+    a note. Raises `Refused` for an unknown adapter or option, for an option or subject that is missing, and for
+    what is not the tool's: `unknown_format`, or `bad_json` where it is not even JSON.
     """
     function = adapter(name)
     if not subject:
@@ -76,6 +86,19 @@ def read_with(
     if source is not None:
         chosen["source"] = source
     try:
-        return function(given, subject=subject, **chosen)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as e:
-        raise Refused("bad_field", f"not what {name} writes: {type(e).__name__}: {e}") from e
+        intake = function(given, subject=subject, **chosen)
+    except Refused as refused:
+        if refused.code in ("bad_json", "unknown_format"):
+            raise Refused(refused.code, f"{refused.message}; expected {reads(name)}", refused.line) from refused
+        raise
+    except UNUSUAL as e:
+        raise Refused("bad_field", f"{_unusual(e)}; expected {reads(name)}") from e
+    return intake if intake.events or intake.notes else Intake([], [f"{name}: it holds nothing to record"])
+
+
+def _unusual(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"a record lacks the field {error}"
+    if isinstance(error, ValueError):
+        return f"a field holds what it never does: {error}"[:SHORT]
+    return "a field holds a value of another kind"

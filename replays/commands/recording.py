@@ -193,12 +193,14 @@ def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, An
     from ledger.errors import Refused
     from ledger.intake import read_with
 
-    text = b"".join(_lines(file)).decode("utf-8", "replace")
-    intake = read_with(adapter, text, subject=subject, **options)
+    try:
+        intake = read_with(adapter, b"".join(_lines(file)).decode("utf-8", "replace"), subject=subject, **options)
+    except Refused as refused:
+        if refused.code == "unknown_format":
+            raise Refused(refused.code, f"{file}: {refused.message}", refused.line) from None
+        raise
     for note in intake.notes:
         click.echo(f"service-ledger: note: {note}", err=True)
-    if text.strip() and not intake.events and not intake.notes:
-        raise Refused("bad_field", f"{file}: there is nothing in it that {adapter} writes")
     return list(intake.events)
 
 
