@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
 from replays.commands.options import json_option, ledger_option
 
 PROGRESS_FROM = 5_000  # lines from which progress is shown to whoever looks
+LONGEST_LINE_BYTES = 4 * 1024 * 1024  # an entry holds 65,535; blanks and \u escapes may make its line longer
+LONGEST_DOCUMENT_BYTES = 32 * 1024 * 1024  # of what an adapter reads, all of which is in memory at once
 
 
 @click.command(epilog="Example: service-ledger init book.db --terms my-booklet.toml")
@@ -92,7 +94,7 @@ def record(
     if adapter is None and (subject or zone or options):
         raise click.UsageError("--subject, --zone and --option are for the files of tools: say which with --from")
     lines: Iterable[Any]
-    lines = _adapted(adapter, file, subject, {**_named(options), "zone": zone}) if adapter is not None else _lines(file)
+    lines = _lines(file) if adapter is None else _adapted(adapter, file, subject, _named(options, zone))
     told = _Told(as_json, dry_run)
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
         given = _without_openings(drafts(_with_progress(lines), source=recorded_by))
@@ -166,27 +168,58 @@ def _without_openings(given: Iterable[Any]) -> Iterator[Any]:
             yield draft
 
 
-def _lines(file: str) -> Iterator[bytes]:
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """The file, or standard input for `-`. What reading it raises is refused as `no_file`."""
     from ledger.errors import Refused
 
     try:
         if file == "-":
-            yield from sys.stdin.buffer
+            yield sys.stdin.buffer
             return
         with Path(file).open("rb") as stream:
-            yield from stream
+            yield stream
     except OSError as error:
         raise Refused("no_file", f"{file}: {error.strerror or error}") from error
 
 
-def _named(options: tuple[str, ...]) -> dict[str, str]:
-    """The adapter's options given as `name=value`."""
+def _lines(file: str) -> Iterator[bytes]:
+    """Its lines; one that is longer than any event is refused before the rest of it is read."""
+    from ledger.errors import Refused
+
+    with _opened(file) as stream:
+        number = 1
+        while line := stream.readline(LONGEST_LINE_BYTES + 1):
+            if len(line) > LONGEST_LINE_BYTES:
+                hint = "one event stands on a line; what a tool wrote is read with --from"
+                raise Refused("input_too_large", f"over {LONGEST_LINE_BYTES:,} bytes; {hint}", number)
+            yield line
+            number += 1
+
+
+def _document(file: str) -> str:
+    """All of it, which an adapter reads as a whole; nothing past the limit is read."""
+    from ledger.errors import Refused
+
+    with _opened(file) as stream:
+        data = stream.read(LONGEST_DOCUMENT_BYTES + 1)
+    if len(data) > LONGEST_DOCUMENT_BYTES:
+        hint = "record it in parts, or ask the tool for less of it"
+        raise Refused("input_too_large", f"{file}: over {LONGEST_DOCUMENT_BYTES:,} bytes; {hint}")
+    return data.decode("utf-8-sig", "replace")
+
+
+def _named(options: tuple[str, ...], zone: str | None) -> dict[str, str]:
+    """The adapter's options given as `name=value`, and its zone."""
     from ledger.errors import Refused
 
     for option in options:
         if "=" not in option:
             raise Refused("bad_parameter", f"--option {option!r}: write name=value")
-    return dict(option.split("=", 1) for option in options)
+        if option.startswith("subject="):
+            raise Refused("bad_parameter", "--option subject=...: write --subject")
+    named = dict(option.split("=", 1) for option in options)
+    return {**named, "zone": zone} if zone is not None else named
 
 
 def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -194,7 +227,7 @@ def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, An
     from ledger.intake import read_with
 
     try:
-        intake = read_with(adapter, b"".join(_lines(file)).decode("utf-8", "replace"), subject=subject, **options)
+        intake = read_with(adapter, _document(file), subject=subject, **options)
     except Refused as refused:
         if refused.code == "unknown_format":
             raise Refused(refused.code, f"{file}: {refused.message}", refused.line) from None
