@@ -28,6 +28,28 @@ def events_table() -> str:
     return "\n".join(rows)
 
 
+def adapters() -> list[dict[str, str]]:
+    """Every adapter: its name, what it reads, the options it takes, those in brackets that may be left out."""
+    from ledger.intake import ADAPTERS, options_of
+
+    rows = []
+    for name, reads, _ in ADAPTERS:
+        options = [option if default is ... else f"[{option}]" for option, default in options_of(name).items()]
+        rows.append({"adapter": name, "reads": reads, "options": " ".join(options)})
+    return rows
+
+
+def adapters_table() -> str:
+    """The adapters, and what their options say, as two Markdown tables."""
+    from ledger.intake import OPTIONS
+
+    rows = ["| `--from` | reads | options |", "|---|---|---|"]
+    rows += [f"| `{r['adapter']}` | {r['reads']} | {r['options']} |" for r in adapters()]
+    rows += ["", "| option | says |", "|---|---|"]
+    rows += [f"| `{name}` | {says} |" for name, says in OPTIONS]
+    return "\n".join(rows)
+
+
 def questions_table() -> str:
     """The questions as a Markdown table."""
     from projections.questions import QUESTIONS
@@ -58,6 +80,7 @@ def obligations_table() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "adapters": adapters_table,
     "questions": questions_table,
     "events": events_table,
     "switches": switches_table,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger import Refused
-from ledger.intake import ADAPTERS, adapter, intake, options_of, read_with
+from ledger.intake import ADAPTERS, OPTIONS, adapter, intake, options_of, read_with
 
 
 @pytest.mark.parametrize(("name", "reads", "place"), ADAPTERS)
@@ -114,3 +114,8 @@ def test_a_title_is_one_short_line_without_personal_data() -> None:
 
 def test_lines_are_ended_by_line_feeds_alone() -> None:
     assert list(intake.lines('{"a": "x\u2028y"}\n\n{"b": 1}')) == [(1, {"a": "x\u2028y"}), (3, {"b": 1})]
+
+
+def test_each_option_an_adapter_takes_is_told_and_no_other() -> None:
+    told = {name for name, _ in OPTIONS}
+    assert told - {"source"} == {option for name, _, _ in ADAPTERS for option in options_of(name)}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger import Refused
+from ledger.intake import ADAPTERS, OPTIONS, options_of
 from replays.cli import run
 from replays.commands import recording
 from tests.story import CONTRACT
@@ -132,3 +133,21 @@ def test_options_of_the_adapter_and_of_the_command_do_not_get_in_each_other_s_wa
     status = run(["record", "list.json", "--ledger", ledger, "--from", "borg", "--subject", "contract:C1", *zone, *option])
     assert bool(status) is bool(code)
     assert code in capsys.readouterr().err
+
+
+def test_help_lists_every_adapter_what_it_reads_its_options_and_how_much_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["record", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name, reads, _ in ADAPTERS:
+        options = (option if default is ... else f"[{option}]" for option, default in options_of(name).items())
+        assert " ".join([name, reads, *options]) in shown
+    for name, says in OPTIONS:
+        assert f"{name} {says}" in shown
+    assert f"A line is at most {recording.LONGEST_LINE_BYTES >> 20} MiB" in shown
+    assert f"at most {recording.LONGEST_DOCUMENT_BYTES >> 20} MiB" in shown
+
+
+def test_readme_says_how_much_is_read() -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"A line is at most {recording.LONGEST_LINE_BYTES >> 20} MiB long" in text
+    assert f"At most {recording.LONGEST_DOCUMENT_BYTES >> 20} MiB are read as one file" in text

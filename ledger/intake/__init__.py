@@ -1,6 +1,7 @@
 """Adapters: what real tools emit becomes events the ledger can record, or a note that says why not.
 
-`ADAPTERS` names each, what it reads and where its function is; `read_with` finds one by name. Every adapter
+`ADAPTERS` names each, what it reads and where its function is, `OPTIONS` what may be said to them; `read_with`
+finds one by name. Every adapter
 is a pure function `events(given, *, subject, source, ...) -> Intake`: no clock, no file, no network.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 from ledger.errors import Refused
 from ledger.intake.intake import SHORT, Intake
 
-__all__ = ["ADAPTERS", "Intake", "adapter", "options_of", "read_with", "reads"]
+__all__ = ["ADAPTERS", "OPTIONS", "Intake", "adapter", "options_of", "read_with", "reads"]
 
 # name, what it reads, where its function is (module, or module:function)
 ADAPTERS: tuple[tuple[str, str, str], ...] = (
@@ -34,6 +35,23 @@ ADAPTERS: tuple[tuple[str, str, str], ...] = (
     ("google-cloud", "Google Cloud's incidents.json", "status_pages:google_cloud"),
 )
 
+# an option of adapters, what it says
+OPTIONS: tuple[tuple[str, str], ...] = (
+    ("source", "the source of the events; all take it; the tool's name or address when left out"),
+    ("zone", "the IANA zone the tool ran in, where it writes local times without offset, like Europe/Paris"),
+    ("location", "where the copy lies, like DC-A"),
+    ("locations", "where each repository lies, like 1=DC-A,2=DC-B"),
+    ("scope", "what was backed up: client_data (default) or office_documents"),
+    ("tiers", "daily (default), weekly, monthly, with commas; a tag or name that tells them goes before"),
+    ("since", "a day or instant: leave out what began before"),
+    ("copied_at", "the snapshots are those of a copy, made at this instant"),
+    ("deleted_at", "when forget ran"),
+    ("verified_at", "when the verification ran"),
+    ("exit_status", "what borg create ended with: 1 is noted, 2 and more is a failed backup"),
+    ("effect", "what an alert or incident means: no_access, no_login, degraded (each adapter has its default)"),
+    ("alertname", "only alerts of these names, with commas"),
+    ("unusable_end", "a record resolved without a usable end: none leaves it open, publication ends it when published"),
+)
 
 # what an adapter meets in a record of the right tool that holds what the tool never writes
 UNUSUAL = (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError)

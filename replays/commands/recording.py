@@ -44,15 +44,38 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
     click.echo(f"{place}: a new ledger of {last} entries, running on {', '.join(chosen)}")
 
 
+class _WithAdapters(click.Command):
+    """A command whose help also lists the adapters and their options, read from their table when it is asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from ledger.intake import OPTIONS
+        from replays.reference import adapters
+
+        with formatter.section("Adapters (--from): what each reads, its options (in brackets: may be left out)"):
+            formatter.write_dl([(r["adapter"], f"{r['reads']}  {r['options']}".rstrip()) for r in adapters()])
+        with formatter.section("Options of adapters (--option NAME=VALUE)"):
+            formatter.write_dl(list(OPTIONS))
+        super().format_epilog(ctx, formatter)
+
+
 @click.command(
-    epilog="Examples: service-ledger record events.jsonl. "
-    "restic snapshots --json | service-ledger record - --from restic --subject contract:C1"
+    cls=_WithAdapters,
+    epilog="""\b
+Examples:
+  service-ledger record events.jsonl
+  restic snapshots --json | service-ledger record - --from restic --subject contract:C1
+  service-ledger record list.json --from borg --subject contract:C1 --zone UTC --option location=DC-A""",
 )
 @click.argument("file")
 @ledger_option
-@click.option("--from", "adapter", help="What the file holds, when not CloudEvents lines: restic, borg, ...")
-@click.option("--subject", help="The stream an adapter's events go to, like contract:C1.")
-@click.option("--zone", help="The time zone of a tool that writes local times without offset.")
+@click.option(
+    "--from",
+    "adapter",
+    metavar="ADAPTER",
+    help=f"The tool that wrote the file, when not CloudEvents lines; at most {LONGEST_DOCUMENT_BYTES >> 20} MiB of it.",
+)
+@click.option("--subject", metavar="STREAM", help="The stream an adapter's events go to, like contract:C1.")
+@click.option("--zone", help="The same as --option zone=...")
 @click.option(
     "--option",
     "options",
@@ -61,7 +84,7 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
     help="An option of the adapter, like location=DC-A (repeatable).",
 )
 @click.option("--recorded-by", default="operator", show_default=True, help="Who records, as a pseudonym.")
-@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Check everything, write nothing; not with --batch.")
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
@@ -84,6 +107,7 @@ def record(
 ) -> None:
     """Record a file of CloudEvents lines (or - for stdin) as one batch, all or nothing.
 
+    A line is at most 4 MiB long. What a tool wrote is turned into events by an adapter, named with --from.
     What `log --json` prints can be recorded in another ledger; that ledger keeps its own opening.
     """
     from ledger import open_ledger
