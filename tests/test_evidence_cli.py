@@ -11,7 +11,7 @@ import pytest
 
 from ledger import open_ledger
 from ledger.checkpoint import open_checkpoint, parse_checkpoint, sign_checkpoint
-from ledger.keys import write_key
+from ledger.keys import MAX_ORIGIN_CHARACTERS, write_key
 from ledger.notes import parse_vkey
 from ledger.policy import accept, parse_policy
 from replays.cli import COMMANDS, run
@@ -230,3 +230,8 @@ def test_every_evidence_command_has_an_example(shell: Shell) -> None:
     for name, where, _ in COMMANDS:
         if where.startswith("replays.commands.evidence:"):
             assert "Example: service-ledger" in shell(f"{name} --help")
+
+
+def test_help_says_how_long_an_origin_may_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "--help"]) == 0
+    assert f"at most {MAX_ORIGIN_CHARACTERS} characters" in " ".join(capsys.readouterr().out.split())

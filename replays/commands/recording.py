@@ -22,8 +22,20 @@ LONGEST_DOCUMENT_BYTES = 32 * 1024 * 1024  # of what an adapter reads, all of wh
 @click.command(epilog="Example: service-ledger init book.db --terms my-booklet.toml")
 @click.argument("path", required=False)
 @ledger_option
-@click.option("--terms", "booklets", multiple=True, help="A booklet: a shipped name or a TOML file (repeatable).")
-@click.option("--origin", help="The name this ledger signs under, like example.org/ledger.")
+@click.option(
+    "--terms",
+    "booklets",
+    multiple=True,
+    metavar="BOOKLET",
+    help="A booklet to run on: a shipped name or a TOML file (repeatable; contracts run on the first unless they name "
+    "another).  [default: cegid-expert]",
+)
+@click.option(
+    "--origin",
+    metavar="NAME",
+    help="The name this ledger signs under, like example.org/ledger: at most 146 characters, no space, no plus sign. "
+    "Never changed afterwards.  [default: service-ledger/ and the ledger's own id]",
+)
 def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | None) -> None:
     """Make a new ledger, with its terms and calendar as the first entries."""
     from ledger import open_ledger
