@@ -81,6 +81,7 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     # the store
     ("no_ledger", EXIT_STORE, "there is no ledger at that place"),
     ("ledger_exists", EXIT_STORE, "there is a ledger at that place already"),
+    ("same_ledger", EXIT_STORE, "both names lead to one ledger"),
     ("not_a_ledger", EXIT_STORE, "that file is not a ledger"),
     ("newer_ledger", EXIT_STORE, "written by a newer version of this software"),
     ("read_only", EXIT_STORE, "the ledger cannot be written"),

@@ -16,13 +16,16 @@ import click
 def copy(source: str, target: str) -> None:
     """Copy a ledger to another place, engine or server, with the same positions, bytes and root.
 
-    TO is made if need be; if it holds a beginning of FROM, copying goes on after it. From then on record into
-    one of the two only: a ledger that is written in two places is two ledgers.
+    TO is made if need be; if it holds a beginning of FROM, copying goes on after it; it may not be FROM itself
+    under another name. From then on record into one of the two only: a ledger that is written in two places is
+    two ledgers.
     """
+    from ledger.copying import check_apart
     from ledger.copying import copy as copy_ledger
     from ledger.store import open_store
     from ledger.tree import root_text
 
+    check_apart(source, target)
     held = open_store(source, create=False, read_only=True)
     try:
         made = open_store(target, create=True)
