@@ -52,12 +52,11 @@ def adapters_table() -> str:
 
 def questions_table() -> str:
     """The questions as a Markdown table."""
-    from projections.questions import QUESTIONS
+    from projections.questions import QUESTIONS, takes
 
     rows = ["| question | article | parameters | answers |", "|---|---|---|---|"]
     for q in QUESTIONS:
-        params = " ".join(p.name if p.required else f"[{p.name}]" for p in q.params)
-        rows.append(f"| `{q.name}` | {q.article} | {params} | {q.summary} |")
+        rows.append(f"| `{q.name}` | {q.article} | {takes(q)} | {q.summary} |")
     return "\n".join(rows)
 
 

@@ -157,6 +157,14 @@ def test_every_command_helps_and_the_help_names_them_all(say: Callable[..., Said
         assert say(name, "--help")[0] == 0
 
 
+def test_what_is_due_is_asked_for_as_many_days_as_the_command_lists(recorded: Callable[..., Said]) -> None:
+    asked = json.loads(recorded("ask", "due", "--at", "2036-03-18T10:00:00+01:00", "--json")[1])
+    assert (asked["params"]["within_days"], bool(asked["result"])) == (30, True)
+    assert asked["result"] == json.loads(recorded("due", "--at", "2036-03-18T10:00:00+01:00", "--json")[1])
+    assert "[default: 30]" in recorded("ask", "due", "--help")[1]
+    assert "[default: 30d]" in recorded("due", "--help")[1]
+
+
 def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(

@@ -48,7 +48,8 @@ def ask() -> None:
 
 
 def _option(param: Param) -> click.Option:
-    text = param.help + ("" if param.required else " (optional)")
+    told = "required" if param.required else "optional" if param.default is None else f"default: {param.default}"
+    text = f"{param.help[0].upper()}{param.help[1:]}.  [{told}]"
     names = dict.fromkeys([f"--{param.name.replace('_', '-')}", f"--{param.name}"])  # within-days, or as in Python
     return click.Option([*names, param.name], help=text, metavar=param.kind.upper().replace("LAST_", ""))
 
