@@ -26,6 +26,9 @@ EXAMPLES: dict[str, str] = {  # by kind of parameter, for the help of each quest
 }
 
 
+PICTURED = ("requests_dashboard", "articles_dashboard")
+
+
 class QuestionGroup(click.Group):
     """A group whose commands are questions: a name that is none is refused as the question it is."""
 
@@ -44,7 +47,10 @@ class QuestionGroup(click.Group):
     epilog="Example: service-ledger ask availability --contract C-2041 --month 2026-03 --reading overlap=sum --explain",
 )
 def ask() -> None:
-    """Ask a question about a contract, as known at any instant, under any reading."""
+    """Ask a question about a contract, as known at any instant, under any reading.
+
+    `service-ledger questions` lists what each takes.
+    """
 
 
 def _option(param: Param) -> click.Option:
@@ -60,7 +66,8 @@ def example_of(question: Question) -> str:
     return " ".join(f"--{p.name.replace('_', '-')} {EXAMPLES[p.kind]}" for p in needed)
 
 
-def _article(question: Question) -> str:
+def article_of(question: Question) -> str:
+    """The clauses a question is of, in words."""
     return "every article" if question.article == "all" else f"article {question.article}"
 
 
@@ -74,7 +81,9 @@ def _command(question: Question) -> click.Command:
     @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
     @knowledge_options
     @json_option
-    @click.option("--picture", metavar="FILE", help="Write an SVG of the result (dashboards).")
+    @click.option(
+        "--picture", metavar="FILE", hidden=question.name not in PICTURED, help="Write a picture of it there (SVG)."
+    )
     @click.option("--explain", is_flag=True, help="Show the workings and the entries it rests on.")
     def answer(
         url: str,
@@ -112,7 +121,7 @@ def _command(question: Question) -> click.Command:
 
     command = click.command(
         question.name,
-        help=f"{question.summary[0].upper()}{question.summary[1:]} ({_article(question)}).",
+        help=f"{question.summary[0].upper()}{question.summary[1:]} ({article_of(question)}).",
         short_help=f"{question.summary[0].upper()}{question.summary[1:]}.",
         epilog=f"Example: service-ledger ask {question.name} {example_of(question)}".rstrip(),
         context_settings={"help_option_names": ["-h", "--help"]},

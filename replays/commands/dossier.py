@@ -12,8 +12,10 @@ from replays.commands.options import ledger_option, read_only_ledger
 @click.argument("name", metavar="DISPUTE")
 @ledger_option
 @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
-@click.option("--known-at", metavar="INSTANT", help="As known at this instant (`now`).")
-@click.option("-o", "--out", default="dossier.zip", show_default=True, help="The file to write.")
+@click.option("--known-at", metavar="INSTANT", help="As known at this instant; `now` when left out.")
+@click.option(
+    "-o", "--output", "--out", "out", default="dossier.zip", metavar="FILE", show_default=True, help="What to write."
+)
 @click.option("--key", metavar="FILE", help="Sign the present head with this key: a receipt for each entry relied on.")
 @click.option("--no-pdf", is_flag=True, help="HTML only; needs no extra.")
 def dossier(

@@ -11,6 +11,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_LEDGER = "service-ledger.db"
 
 
+class Family(click.Group):
+    """A group whose page shows the first sentence of each command whole, on as many lines as it takes."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        if cmd.short_help is None:
+            cmd.short_help = " ".join((cmd.help or "").split("\n\n")[0].split())
+        super().add_command(cmd, name)
+
+
 def ledger_option(function: F) -> F:
     """`--ledger`, from the environment's SERVICE_LEDGER, else a file in this folder."""
     return click.option(
@@ -29,10 +38,16 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def reading_option(function: F) -> F:
+    """`--reading`: switches set for this once."""
+    told = "Set a switch of the reading; `service-ledger switches` lists them (repeatable)."
+    return click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help=told)(function)
+
+
 def knowledge_options(function: F) -> F:
     """`--known-at`, `--position`, `--reading`."""
     for option in (
-        click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable)."),
+        reading_option,
         click.option("--position", type=int, help="Know only the entries up to this position."),
         click.option(
             "--known-at",
