@@ -12,6 +12,7 @@ from replays.commands.options import (
     knowledge_options,
     known_at_of,
     ledger_option,
+    output_path,
     read_only_ledger,
     switches_of,
 )
@@ -131,12 +132,10 @@ def _command(question: Question) -> click.Command:
 
 
 def _write(path: str, text: str) -> None:
-    from pathlib import Path
-
     from ledger.errors import Refused
 
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        output_path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise Refused("no_file", f"{path}: {error.strerror or error}") from error
 

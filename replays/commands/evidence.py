@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from replays.commands.options import Family, ledger_option, read_only_ledger
+from replays.commands.options import Family, ledger_option, output_path, read_only_ledger
 from replays.commands.progress import progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -349,7 +349,7 @@ def _write(file: str | None, data: bytes) -> None:
         click.echo(data, nl=False)
         return
     try:
-        path = Path(file).resolve()
+        path = output_path(file).resolve()
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -58,6 +59,21 @@ def knowledge_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def output_path(file: str) -> Path:
+    """Where an output is to be written, which is never over a ledger: refused as `ledger_exists`."""
+    from contextlib import suppress
+
+    from ledger.errors import Refused
+    from ledger.sqlite_header import head_of
+    from ledger.sqlite_schema import HEADER_BYTES, is_header
+
+    path = Path(file)
+    with suppress(OSError, ValueError):  # what is wrong with the place is said by who writes there
+        if path.is_file() and is_header(head_of(path, HEADER_BYTES)):
+            raise Refused("ledger_exists", f"{file} is a ledger, over which nothing is written; name another file")
+    return path
 
 
 def read_only_ledger(url: str) -> Any:
