@@ -39,7 +39,7 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     ("personal_data", EXIT_INPUT, "free text that looks like personal data"),
     ("text_too_long", EXIT_INPUT, "a text over its limit"),
     ("too_large", EXIT_INPUT, "an entry over 65,535 bytes"),
-    ("input_too_large", EXIT_INPUT, "a line, or a tool's file, over what is read of one"),
+    ("input_too_large", EXIT_INPUT, "a line or a file over what is read of one"),
     ("unknown_format", EXIT_INPUT, "the file holds nothing of what the tool named writes"),
     ("bad_id", EXIT_INPUT, "an identifier that is empty, too long, or holds control characters"),
     # what may follow what
