@@ -116,6 +116,11 @@ def test_lines_are_ended_by_line_feeds_alone() -> None:
     assert list(intake.lines('{"a": "x\u2028y"}\n\n{"b": 1}')) == [(1, {"a": "x\u2028y"}), (3, {"b": 1})]
 
 
+def test_an_option_that_is_missing_is_told_with_what_it_says() -> None:
+    with pytest.raises(Refused, match=r"the adapter borg needs zone, the IANA zone the tool ran in, .* like Europe/Paris$"):
+        read_with("borg", "{}", subject="contract:C1")
+
+
 def test_each_option_an_adapter_takes_is_told_and_no_other() -> None:
     told = {name for name, _ in OPTIONS}
     assert told - {"source"} == {option for name, _, _ in ADAPTERS for option in options_of(name)}

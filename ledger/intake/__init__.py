@@ -100,7 +100,8 @@ def read_with(
             )
     missing = [option for option, default in known.items() if default is ... and option not in chosen]
     if missing:
-        raise Refused("missing_field", f"the adapter {name} needs {', '.join(missing)}")
+        told = "; ".join(f"{option}, {says}" for option, says in OPTIONS if option in missing)
+        raise Refused("missing_field", f"the adapter {name} needs {told}")
     if source is not None:
         chosen["source"] = source
     try:
