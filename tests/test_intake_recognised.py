@@ -65,6 +65,7 @@ TELLING: tuple[tuple[str, str], ...] = (
     ("uptime-kuma", lines(MONITOR)),
     ("statuspage", json.dumps({**PAGE, "incident": {**SPAN, "id": "i1", "impact": "major", "resolved_at": None}})),
     ("statuspage", json.dumps({"page": {"id": "p"}, "incidents": [{**SPAN, "id": "i1", "impact": "minor"}]})),
+    ("statuspage", json.dumps({"page": {"id": "p"}, "incidents": [{**SPAN, "id": "i1", "impact": None}, {**SPAN, "id": "i2", "impact": "minor"}]})),
     ("betterstack", json.dumps({**PAGE, "event_type": "incident", "incident": {**SPAN, "id": "9", "shortlink": "https://s.example.org/9"}})),
     ("instatus", json.dumps({**PAGE, "incident": {**SPAN, "id": "5", "impact": "MAJOROUTAGE", "resolved_at": None}})),
     ("google-cloud", json.dumps([{"id": "g", "begin": "2026-03-02T09:00:00+00:00", "created": "2026-03-02T09:20:00+00:00", "status_impact": "SERVICE_OUTAGE"}])),
@@ -99,7 +100,7 @@ IDLE: tuple[tuple[str, str], ...] = (
 # what none of them writes
 ALIEN = (
     "{}", "5", '"text"', "[1]", "hello", "<html></html>", '{"id": "x", "created_at": "2026-03-02T09:00:00Z"}', '{"alerts": [], "incidents": [{}]}',
-    '{"event": "x", "page": 1, "heartbeat": 0}', '[{"id": "x", "time": "2026-03-02T09:00:00Z"}]', '{"alerts": null, "orgId": 1}', '{"total_size": 6, "snapshots_count": 4}',
+    '{"page": {"id": "p"}, "incident": {"id": "i1", "impact": ""}}', '{"event": "x", "page": 1, "heartbeat": 0}', '[{"id": "x", "time": "2026-03-02T09:00:00Z"}]', '{"alerts": null, "orgId": 1}', '{"total_size": 6, "snapshots_count": 4}',
     '{"specversion":"1.0","id":"c1","source":"crm","type":"contract_started","subject":"contract:C1","data":{}}',
 )  # fmt: skip
 NO_TEXT = ("restic", "borg", "pgbackrest", "barman")  # commands, which write something or failed

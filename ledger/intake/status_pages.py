@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 def _is_in(writing: Callable[[str], str], posted: Row) -> bool:
-    """Whether the page's words stand in an incident, in all of several, in a component's change or in a bare incident.
+    """Whether the page's words stand in an incident, in one of several, in a component's change or in a bare incident.
 
     Statuspage writes impacts and statuses in small letters, Instatus in capitals; Better Stack writes none, and says
     of what it posts which `event_type` it is.
@@ -45,7 +45,7 @@ def _is_in(writing: Callable[[str], str], posted: Row) -> bool:
         told = [_word(posted["component_update"], "new_status")]
     else:
         told = [_word(posted["incident"] if "incident" in posted else _bare(posted), "impact")]
-    return "event_type" not in posted and all(word is not None and word == writing(word) for word in told)
+    return "event_type" not in posted and any(word and word == writing(word) for word in told)
 
 
 def _word(row: Any, field: str) -> str | None:
