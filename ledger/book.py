@@ -60,15 +60,21 @@ def open_ledger(
     A ledger that does not exist is made (unless `create` is false: `Refused("no_ledger")`); its opening
     entries, with the full content of the `booklets` (shipped names or TOML paths; the first is what
     contracts run on by default) and their calendars, are written with the first batch. `read_only` opens
-    what is there and never changes it. `recorded_by` is a pseudonym: `Refused("bad_id")` when it is empty,
-    over 256 characters or not printable, `Refused("personal_data")` when it is an e-mail address.
+    what is there and never changes it. `origin` is the name a new ledger signs under, one its keys can bear: at
+    most `ledger.keys.MAX_ORIGIN_CHARACTERS`, or `Refused("text_too_long")`. `recorded_by` is a pseudonym:
+    `Refused("bad_id")` when it is empty, over 256 characters or not printable, `Refused("personal_data")` when it
+    is an e-mail address.
     """
     if not recorded_by.strip() or len(recorded_by) > 256 or not recorded_by.isprintable():
         raise Refused("bad_id", "recorded_by is empty, over 256 characters or not printable")
     check_personal(recorded_by, "recorded_by", EMAIL)
     if origin is not None:  # before a file is made
+        from ledger.keys import MAX_ORIGIN_CHARACTERS
         from ledger.notes import is_key_name
 
+        if len(origin) > MAX_ORIGIN_CHARACTERS:
+            long = f"{len(origin)} characters, where the name of a key has {MAX_ORIGIN_CHARACTERS} at most"
+            raise Refused("text_too_long", f"origin: {long}")
         check(exact(LedgerOpened(ledger="-", origin=origin, format=FORMAT_VERSION)), wall_clock())
         if not is_key_name(origin):
             raise Refused("bad_id", f"origin {origin!r}: keys are called so, without a space or a plus sign")

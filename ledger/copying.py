@@ -8,14 +8,17 @@ beginning of what is copied, and in the end both sides are read again, entry by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ledger import tree
 from ledger.errors import Refused
 from ledger.merkle import Frontier, leaf_hashes
-from ledger.store import NewRow, Row, Store
+from ledger.store import LOCK_TIMEOUT_SECONDS, NewRow, Row, Store, postgres_store, sqlite_path
 
 PAGE = 2048  # entries a transaction; eight tiles of the tree
+PLACE = "SELECT pg_postmaster_start_time(), current_database(), to_regclass('stored_events')::oid"
 Progress = Callable[[str, int, int], None]
 """Told what is being done (`compared`, `copied`, `verified`), how far it got, and of how many entries."""
 
@@ -28,8 +31,38 @@ class Copied(NamedTuple):
     root: bytes
 
 
+def check_apart(source: str, target: str) -> None:
+    """Raises `Refused("same_ledger")` where two names lead to one ledger, however they are written.
+
+    Called before either is opened: under the second name of a file SQLite keeps a second `-wal`. Files are told by
+    device and inode, which opens none, so no lock held on them is lost; on PostgreSQL both are asked when their
+    server started and which table of which database they mean.
+    """
+    paths = sqlite_path(source), sqlite_path(target)
+    same = source == target
+    if paths[0] is not None and paths[1] is not None:
+        with suppress(OSError, ValueError):  # what is wrong with a name is said when it is opened
+            same = same or Path(paths[0]).samefile(paths[1])
+    elif paths == (None, None) and not same:
+        there = _table(source), _table(target)
+        same = there[0] == there[1] and None not in there[0]
+    if same:
+        raise Refused("same_ledger", "both names lead to one ledger; a ledger is copied to another place")
+
+
+def _table(url: str) -> tuple[Any, ...]:
+    """The server (by the moment it started), the database and the table of a ledger; None where there is no table."""
+    postgres = postgres_store(url)
+    server = postgres.LedgerServer(url, read_only=True, lock_timeout_seconds=LOCK_TIMEOUT_SECONDS)
+    with closing(server.connect()) as connection:
+        try:
+            return tuple(connection.execute(PLACE).fetchone())
+        except postgres.Failure as error:
+            raise server.told(error) from error
+
+
 def copy(source: Store, target: Store, progress: Progress | None = None, page: int = PAGE) -> Copied:
-    """Copies every entry `source` holds when it begins into `target`, and verifies both.
+    """Copies every entry `source` holds when it begins into `target`, another ledger, and verifies both.
 
     A target that holds a beginning of the source already is gone on with. Raises `Refused`: `ledger_exists`
     where it holds anything else, or somebody writes to it meanwhile; `damaged_ledger` where what was read

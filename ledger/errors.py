@@ -39,6 +39,8 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     ("personal_data", EXIT_INPUT, "free text that looks like personal data"),
     ("text_too_long", EXIT_INPUT, "a text over its limit"),
     ("too_large", EXIT_INPUT, "an entry over 65,535 bytes"),
+    ("input_too_large", EXIT_INPUT, "a line or a file over what is read of one"),
+    ("unknown_format", EXIT_INPUT, "the file holds nothing of what the tool named writes"),
     ("bad_id", EXIT_INPUT, "an identifier that is empty, too long, or holds control characters"),
     # what may follow what
     ("unknown_stream", EXIT_INPUT, "nobody opened this contract or service"),
@@ -79,6 +81,7 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     # the store
     ("no_ledger", EXIT_STORE, "there is no ledger at that place"),
     ("ledger_exists", EXIT_STORE, "there is a ledger at that place already"),
+    ("same_ledger", EXIT_STORE, "both names lead to one ledger"),
     ("not_a_ledger", EXIT_STORE, "that file is not a ledger"),
     ("newer_ledger", EXIT_STORE, "written by a newer version of this software"),
     ("read_only", EXIT_STORE, "the ledger cannot be written"),

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ledger.book import Ledger
 
 MAX_RECORDED_VKEY = 200  # as `signing_key_made` holds it
+MAX_ORIGIN_CHARACTERS = MAX_RECORDED_VKEY - len("+01234567+") - 44  # beside key id and base64 of type and key
 
 
 def origin_of(store: Store) -> str:

@@ -190,24 +190,33 @@ def open_store(
     be created there), `locked`, `store_failed`, `damaged_ledger`, `missing_extra`.
     """
     assert not (create and read_only), "a ledger is created by writing"
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme == "sqlite":
+    path = sqlite_path(url)
+    if path is not None:
         from ledger.sqlite_store import open_sqlite
 
-        path = rest.removeprefix("/") if separator else url
         return open_sqlite(url, path, create=create, read_only=read_only, lock_timeout_seconds=lock_timeout_seconds)
-    if scheme not in ("postgresql", "postgres"):
+    opened = postgres_store(url).open_postgres
+    return cast(Store, opened(url, create=create, read_only=read_only, lock_timeout_seconds=lock_timeout_seconds))
+
+
+def sqlite_path(url: str) -> str | None:
+    """The path in the name of a ledger that lives in a SQLite file; None in any other name."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    return rest.removeprefix("/") if scheme == "sqlite" else None
+
+
+def postgres_store(url: str) -> Any:
+    """The module that knows the way to a ledger on PostgreSQL. Raises `Refused`: `no_ledger`, `missing_extra`."""
+    if url.partition("://")[0] not in ("postgresql", "postgres"):
         raise Refused("no_ledger", f"{url}: a ledger is a path, sqlite:///path or postgresql://...")
     try:
-        postgres = importlib.import_module("ledger.postgres_store")
+        return importlib.import_module("ledger.postgres_store")
     except ImportError as error:
         raise Refused(
             "missing_extra", f"{url}: PostgreSQL needs the extra `service-ledger[postgres]` ({error})"
         ) from error
-    return cast(
-        Store,
-        postgres.open_postgres(url, create=create, read_only=read_only, lock_timeout_seconds=lock_timeout_seconds),
-    )
 
 
 def __getattr__(name: str) -> Any:

@@ -35,6 +35,7 @@ from ledger.tables import MonthDay, Name, Positive, Whole, Wrong, read_table
 from ledger.workdays import Calendar, CalendarData
 
 _SHIPPED = resources.files("ledger") / "booklets"
+LONGEST_TOML_BYTES = 1024 * 1024  # what it says is recorded in an entry of 65,535
 
 
 class DossierTerms(Promise, frozen=True):
@@ -185,18 +186,27 @@ class Booklet(Struct, frozen=True):
 def load_booklet(booklet: str | Path) -> Booklet:
     """A booklet shipped with the package, by name, or a provider's own, by the path of its TOML file.
 
-    Raises `Refused`: `unknown_terms` (no such name, with the nearest), `no_file`, `bad_terms`.
+    Raises `Refused`: `unknown_terms` (no such name, with the nearest), `no_file`, `input_too_large`, `bad_terms`.
     """
     if isinstance(booklet, Path) or booklet.endswith(".toml") or "/" in booklet:
         path = Path(booklet)
         try:
-            return _booklet(path.read_bytes(), path.name)
+            return _booklet(read_toml(path), path.name)
         except OSError as error:
             raise Refused("no_file", f"booklet {path}: {error.strerror}; give the path of a TOML file") from None
     if booklet not in shipped_booklets():
         near = difflib.get_close_matches(booklet, shipped_booklets(), n=1) or list(shipped_booklets())
         raise Refused("unknown_terms", f"no booklet named {booklet!r} is shipped; write {' or '.join(near)}")
     return _booklet((_SHIPPED / f"{booklet}.toml").read_bytes(), f"{booklet}.toml")
+
+
+def read_toml(path: Path) -> bytes:
+    """The bytes of a TOML file somebody wrote. Raises `OSError`, and `Refused("input_too_large")`."""
+    with path.open("rb") as file:
+        data = file.read(LONGEST_TOML_BYTES + 1)
+    if len(data) > LONGEST_TOML_BYTES:
+        raise Refused("input_too_large", f"{path}: over {LONGEST_TOML_BYTES:,} bytes")
+    return data
 
 
 def shipped_booklets() -> tuple[str, ...]:

@@ -85,7 +85,7 @@ class Asked(NamedTuple):
 
 def due(history: History, frames: Frames, at: Instant, within_days: int) -> Finding:
     """Everything that falls due from an instant to so many times 24 hours later, both included, soonest first."""
-    known = history.as_known(moment(min(at, history.now)))
+    known = history if at > history.now else history.as_known(moment(at))  # its own moment holds parts of a second
     asked = Asked(known, frames, at, min(at + within_days * DAY, FOREVER), frames.at(at))
     found = [each for clock in CLOCKS for each in clock(asked) if asked.at <= each.due_at <= asked.until]
     found.sort(key=lambda d: (d.due_at, OBLIGATION[d.what], d.what, d.subject))

@@ -20,12 +20,13 @@ LONGEST_YEARS = 100  # of a period asked about day by day
 
 
 class Param(NamedTuple):
-    """One parameter: its name, what kind of value it takes, and whether it may be left out."""
+    """One parameter: its name, what kind of value it takes, whether it may be left out, and what it is then."""
 
     name: str
     kind: str  # a key of KINDS
     help: str
     required: bool = True
+    default: str | None = None
 
 
 class Question(NamedTuple):
@@ -136,7 +137,8 @@ QUESTIONS: tuple[Question, ...] = (
     Question("obligations", "all", "where the contract stands on every obligation", (AT,),
              "projections.obligations:obligations"),
     Question("due", "all", "what falls due from an instant on, soonest first",
-             (AT, Param("within_days", "count", "how many days ahead, like 30")), "projections.due:due"),
+             (AT, Param("within_days", "count", "how many days ahead", required=False, default="30")),
+             "projections.due:due"),
     Question("breaches", "all", "the register: every promise broken in a period", (FIRST_DAY, LAST_DAY),
              "projections.breaches:register"),
 )  # fmt: skip
@@ -156,6 +158,12 @@ def question(name: str) -> Question:
     return found
 
 
+def takes(asked: Question) -> str:
+    """Its parameters by name, in brackets those that may be left out, with what they are then."""
+    shown = {p: p.name if p.default is None else f"{p.name}={p.default}" for p in asked.params}
+    return " ".join(name if p.required else f"[{name}]" for p, name in shown.items())
+
+
 def read(asked: Question, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as the rule takes them. Raises `Refused` naming the parameter."""
     known = {param.name for param in asked.params}
@@ -166,6 +174,8 @@ def read(asked: Question, given: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for param in asked.params:
         value = given.get(param.name)
+        if value is None:
+            value = param.default
         if value is None:
             if param.required:
                 raise Refused("missing_parameter", f"{asked.name} needs {param.name}: {param.help}")

@@ -21,6 +21,7 @@ from ledger.errors import Refused
 from ledger.history import History
 from ledger.readings import DEFAULT, SWITCHES, Switch, switch_named
 from ledger.spans import FOREVER
+from ledger.terms import read_toml
 from projections.frame import Frames
 from projections.questions import Question
 from replays.figures import Leaves, difference, leaves
@@ -232,12 +233,13 @@ class NamedReading(Struct, frozen=True, kw_only=True):
 def read_readings(path: str) -> list[NamedReading]:
     """The named readings of a TOML file: `[provider] switches = {emergency = "as_declared"} why = "..."`.
 
-    Raises `Refused`: `no_file`, `bad_terms` (not such TOML), `unknown_switch`, `unknown_switch_value`.
+    Raises `Refused`: `no_file`, `input_too_large`, `bad_terms` (not such TOML), `unknown_switch`,
+    `unknown_switch_value`.
     """
     import tomllib
 
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        content = tomllib.loads(read_toml(Path(path)).decode())
     except OSError as error:
         raise Refused("no_file", f"{path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

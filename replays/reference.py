@@ -28,14 +28,35 @@ def events_table() -> str:
     return "\n".join(rows)
 
 
+def adapters() -> list[dict[str, str]]:
+    """Every adapter: its name, what it reads, the options it takes, those in brackets that may be left out."""
+    from ledger.intake import ADAPTERS, options_of
+
+    rows = []
+    for name, reads, _ in ADAPTERS:
+        options = [option if default is ... else f"[{option}]" for option, default in options_of(name).items()]
+        rows.append({"adapter": name, "reads": reads, "options": " ".join(options)})
+    return rows
+
+
+def adapters_table() -> str:
+    """The adapters, and what their options say, as two Markdown tables."""
+    from ledger.intake import OPTIONS
+
+    rows = ["| `--from` | reads | options |", "|---|---|---|"]
+    rows += [f"| `{r['adapter']}` | {r['reads']} | {r['options']} |" for r in adapters()]
+    rows += ["", "| option | says |", "|---|---|"]
+    rows += [f"| `{name}` | {says} |" for name, says in OPTIONS]
+    return "\n".join(rows)
+
+
 def questions_table() -> str:
     """The questions as a Markdown table."""
-    from projections.questions import QUESTIONS
+    from projections.questions import QUESTIONS, takes
 
     rows = ["| question | article | parameters | answers |", "|---|---|---|---|"]
     for q in QUESTIONS:
-        params = " ".join(p.name if p.required else f"[{p.name}]" for p in q.params)
-        rows.append(f"| `{q.name}` | {q.article} | {params} | {q.summary} |")
+        rows.append(f"| `{q.name}` | {q.article} | {takes(q)} | {q.summary} |")
     return "\n".join(rows)
 
 
@@ -58,6 +79,7 @@ def obligations_table() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "adapters": adapters_table,
     "questions": questions_table,
     "events": events_table,
     "switches": switches_table,

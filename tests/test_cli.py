@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from projections.questions import QUESTIONS
+from replays.charts import CHARTS
 from replays.cli import COMMANDS, run
 from tests.story import CONTRACT
 
@@ -157,6 +159,73 @@ def test_every_command_helps_and_the_help_names_them_all(say: Callable[..., Said
         assert say(name, "--help")[0] == 0
 
 
+def test_what_is_due_is_asked_for_as_many_days_as_the_command_lists(recorded: Callable[..., Said]) -> None:
+    asked = json.loads(recorded("ask", "due", "--at", "2036-03-18T10:00:00+01:00", "--json")[1])
+    assert (asked["params"]["within_days"], bool(asked["result"])) == (30, True)
+    assert asked["result"] == json.loads(recorded("due", "--at", "2036-03-18T10:00:00+01:00", "--json")[1])
+    assert "[default: 30]" in recorded("ask", "due", "--help")[1]
+    assert "[default: 30d]" in recorded("due", "--help")[1]
+
+
+def pages() -> list[tuple[str, ...]]:
+    """Every command and command of a group, as one would ask for its help."""
+    from click import Context, Group
+
+    from replays.commands.root import root
+
+    found: list[tuple[str, ...]] = []
+    for name, _, _ in COMMANDS:
+        command = root.get_command(Context(root), name)
+        found += [(name,), *((name, one) for one in (command.commands if isinstance(command, Group) else ()))]
+    return found
+
+
+def test_no_page_of_help_cuts_a_summary_short_or_keeps_back_what_must_be_given(say: Callable[..., Said]) -> None:
+    for page in pages():
+        shown = " ".join(say(*page, "--help")[1].split())
+        assert "article all" not in shown
+        assert "..." not in shown.partition("Commands:")[2], f"{page}: a summary is cut short"
+        if page[0] == "replay" and len(page) > 1:
+            assert "--and-known-at (or --and-position), --sensitivity and --under" in shown
+    for question in QUESTIONS:
+        shown = say("ask", question.name, "--help")[1]
+        for param in question.params:
+            assert ("[required]" if param.required else f"[default: {param.default}]" if param.default else "[optional]") in shown
+        assert ("--picture" in shown) is (question.name in CHARTS)
+
+
+def test_help_names_the_states_and_booklets_there_are(say: Callable[..., Said]) -> None:
+    from ledger.terms import shipped_booklets
+    from projections.obligations import STATES
+
+    shown = " ".join(say("obligations", "--help")[1].split())
+    assert "broken, contested, pending, kept or nothing_to_judge" in shown
+    assert {state for state, _ in STATES} == {"broken", "contested", "pending", "kept", "nothing_to_judge"}
+    shown = " ".join(say("terms", "check", "--help")[1].split())
+    assert all(name in shown for name in shipped_booklets())
+
+
+def test_what_a_command_records_can_be_had_as_json(recorded: Callable[..., Said]) -> None:
+    asked = (
+        ("statement", "issue", "--month", "2026-03", "--id", "S1", "--json"),
+        ("dispute", "open", "D1", "--question", "availability", "--param", "month=2026-03", "--reason", "other probes", "--json"),
+        ("dispute", "file", "D1", "--evidence", f"sha256:{'0' * 64}", "--json"),
+        ("dispute", "decide", "D1", "--decision", "the provider is right", "--by", "expert", "--json"),
+        ("dispute", "close", "D1", "--json"),
+        ("terms", "record", "always-on", "--effective-from", "2026-01-01T00:00:00Z", "--json"),
+    )
+    for arguments in asked:
+        status, out, err = recorded(*arguments)
+        assert (status, err) == (0, ""), arguments
+        found = json.loads(out.splitlines()[0])
+        assert found.get("receipt", found)["outcome"] == "recorded"
+        assert arguments[:2] != ("statement", "issue") or found["answer"]["result"]["ti_seconds"] == 5149
+
+
+def test_a_dossier_s_file_is_named_as_every_other_output(say: Callable[..., Said]) -> None:
+    assert "-o, --output, --out FILE" in say("dossier", "--help")[1]
+
+
 def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
@@ -242,7 +311,7 @@ def test_a_refusal_amid_batches_says_what_stands(recorded: Callable[..., Said]) 
 
 def test_a_file_that_no_such_tool_wrote_is_no_success(recorded: Callable[..., Said]) -> None:
     status, _, err = recorded("record", "events.jsonl", "--from", "alertmanager", "--subject", "contract:C1")
-    assert (status, err) == (3, "service-ledger: bad_field: events.jsonl: there is nothing in it that alertmanager writes\n")
+    assert (status, err) == (3, "service-ledger: unknown_format: events.jsonl: no payload has `alerts` and `version` \"4\"; expected Alertmanager's webhook, version 4\n")
     assert recorded("record", "events.jsonl", "--zone", "Europe/Paris")[0] == 2
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from ledger import open_ledger, tree
-from ledger.copying import copy
+from ledger.copying import check_apart, copy
 from ledger.errors import Refused
 from ledger.store import NewRow, Store, open_store
 from replays.cli import run
 from tests.conftest import Clock
-from tests.postgres import fresh_schema, meddling, shared_url
+from tests.postgres import fresh_schema, meddling, shared_url, with_options
+from tests.test_sqlite_header import another
 from tests.test_tree import OPENING, outages
 
 WAYS = (("sqlite", "postgresql"), ("postgresql", "sqlite"), ("sqlite", "sqlite"), ("postgresql", "postgresql"))
@@ -210,3 +211,63 @@ def test_the_command_makes_nothing_where_there_is_nothing_to_copy(
     assert run(["copy", str(tmp_path / "none.db"), str(tmp_path / "new.db")]) == 4
     assert "no_ledger" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+# --- a ledger is not copied to itself ---
+
+
+def in_a_file(folder: Path) -> Iterator[str]:
+    """Other ways to write the name of the ledger in `book.db`."""
+    path = folder / "book.db"
+    (folder / "link.db").symlink_to("book.db")
+    (folder / "folder").symlink_to(folder)
+    (folder / "hard.db").hardlink_to(path)
+    yield from (str(path), f"sqlite:///{path}", "book.db", "sqlite:///book.db", "./book.db", f"{folder}/../{folder.name}//book.db")
+    yield from ("link.db", "folder/book.db", "hard.db", "sqlite:///hard.db")
+
+
+def test_a_file_is_not_copied_to_itself_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_ledger("book.db", clock=Clock("2026-01-01T00:00:00Z")) as book:
+        book.record([OPENING])
+    names = list(in_a_file(tmp_path))
+    files, held_bytes = sorted(tmp_path.iterdir()), (tmp_path / "book.db").read_bytes()
+    for source, target in [*((names[0], name) for name in names), *((name, names[0]) for name in names)]:
+        assert run(["copy", source, target]) == 4
+        told = capsys.readouterr().err
+        assert told == "service-ledger: same_ledger: both names lead to one ledger; a ledger is copied to another place\n", (source, target)
+    assert (sorted(tmp_path.iterdir()), (tmp_path / "book.db").read_bytes()) == (files, held_bytes)
+
+
+def test_a_copy_refused_for_being_itself_takes_no_lock_from_a_ledger_open_in_this_process(tmp_path: Path) -> None:
+    path = tmp_path / "book.db"
+    with open_ledger(str(path)) as book:
+        book.record([OPENING, *outages(0, 2)])
+        (tmp_path / "hard.db").hardlink_to(path)
+        for name in ("book.db", "hard.db"):
+            assert run(["copy", str(path), str(tmp_path / name)]) == 4
+        another(path)
+        assert path.with_name("book.db-wal").exists(), "another process was not the last one"
+        first = book.record(outages(2, 1))[0].position
+        assert another(path, 3) == str(first + 1)
+        assert [r.position for r in book.record(outages(4, 1))] == [first + 2]
+
+
+def test_a_schema_is_not_copied_to_itself_whatever_it_is_called(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
+    name, _ = places.filled("postgresql", 3)
+    schema = name.split("schema=")[1].split("&")[0]
+    names = [name, name.replace("postgresql://", "postgres://"), with_options(name, connect_timeout="9"), with_options(shared_url(), options=f"-csearch_path%3D{schema}")]
+    for other in names:
+        assert run(["copy", name, other]) == 4
+        assert capsys.readouterr().err.startswith("service-ledger: same_ledger: ")
+
+
+def test_places_that_are_not_there_or_of_another_engine_are_apart(places: Places, tmp_path: Path) -> None:
+    (tmp_path / "to.db").symlink_to("nowhere.db")
+    schema, other = places.name("postgresql"), places.name("postgresql")
+    sqlite, _ = places.filled("sqlite", 1)
+    for target in (str(tmp_path / "none.db"), str(tmp_path / "to.db"), schema):
+        check_apart(sqlite, target)
+    check_apart(schema, other)

@@ -239,3 +239,19 @@ def test_the_command_lists_prints_json_and_writes_the_file(tmp_path: Path, capsy
     assert run([*asked, "--ical", str(tmp_path / "due.ics")]) == 0
     assert (tmp_path / "due.ics").read_bytes().count(b"BEGIN:VEVENT") == 2
     assert run([*asked[:-1], "soon"]) == 5
+
+
+def test_what_was_recorded_in_the_second_of_the_knowledge_is_known(book: Any, clock: Any) -> None:
+    from projections import ask
+
+    envelope = {"specversion": "1.0", "source": "t", "subject": "contract:C1"}
+    request = {"request": "R1", "at": MONDAY}
+    clock.set("2026-03-02T09:00:01Z")
+    book.record([{**envelope, "id": "c", "type": "contract_started", "data": CONTRACT}])
+    clock.set("2026-03-02T09:30:00.25Z")
+    book.record([{**envelope, "id": "r", "type": "support_request_registered", "data": request}])
+    for knowledge in ({"known_at": "2026-03-02T09:30:00.75Z"}, {"position": book.position}):
+        for instant, known in (("2026-03-02T09:30:00Z", False), ("2026-03-02T09:30:01Z", True)):
+            found = ask(book, "due", contract="C1", at=instant, **knowledge)
+            asked = [(row["what"], row["subject"]) for row in found.result]
+            assert (("take_in_charge", "R1") in asked) is known, (knowledge, instant)

@@ -11,7 +11,7 @@ import pytest
 
 from ledger import open_ledger
 from ledger.checkpoint import open_checkpoint, parse_checkpoint, sign_checkpoint
-from ledger.keys import write_key
+from ledger.keys import MAX_ORIGIN_CHARACTERS, write_key
 from ledger.notes import parse_vkey
 from ledger.policy import accept, parse_policy
 from replays.cli import COMMANDS, run
@@ -230,3 +230,24 @@ def test_every_evidence_command_has_an_example(shell: Shell) -> None:
     for name, where, _ in COMMANDS:
         if where.startswith("replays.commands.evidence:"):
             assert "Example: service-ledger" in shell(f"{name} --help")
+
+
+def test_help_says_how_long_an_origin_may_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "--help"]) == 0
+    assert f"at most {MAX_ORIGIN_CHARACTERS} characters" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "checkpoint --key ledger.key -o {}", "receipt 4 --key ledger.key --entry {}", "receipt 4 --key ledger.key -o {}",
+        "due --at 2036-01-01T00:00:00Z --ical {}", "ask requests_dashboard --first 2026-01 --last 2026-02 --picture {}", "dossier D-1 --no-pdf -o {}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["book.db", "link.db"])
+def test_no_output_is_written_over_a_ledger(shell: Shell, line: str, name: str) -> None:
+    shell("key new ledger.key")
+    (shell.folder / "link.db").symlink_to("book.db")
+    before = (shell.folder / "book.db").read_bytes()
+    assert shell.refused(line.format(name)) == ("ledger_exists", 4)
+    assert (shell.folder / "book.db").read_bytes() == before

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger import Refused
-from ledger.intake import ADAPTERS, adapter, intake, options_of, read_with
+from ledger.intake import ADAPTERS, OPTIONS, adapter, intake, options_of, read_with
 
 
 @pytest.mark.parametrize(("name", "reads", "place"), ADAPTERS)
@@ -37,15 +37,49 @@ REFUSED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         },
     ),
     ("text that is no JSON", "bad_json", "jenkins", {"subject": "service:s", "given": "{"}),
-    ("JSON of another shape", "bad_field", "jenkins", {"subject": "service:s", "given": [1]}),
+    ("JSON of another shape", "bad_json", "jenkins", {"subject": "service:s", "given": [1]}),
+    ("JSON nested without end", "bad_json", "statuspage", {"subject": "contract:C1", "given": "[" * 100_000}),
+    (
+        "a place without its repository",
+        "unknown_value",
+        "pgbackrest",
+        {"subject": "contract:C1", "given": "[]", "locations": "DC-A"},
+    ),
+    (
+        "a status that is no number",
+        "unknown_value",
+        "borg",
+        {"subject": "contract:C1", "given": '{"archives": []}', "zone": "UTC", "exit_status": "good"},
+    ),
+    (
+        "an epoch that is no moment",
+        "impossible_date",
+        "barman",
+        {
+            "subject": "contract:C1",
+            "zone": "UTC",
+            "given": '{"m": [{"backup_id": "20260302T220000", "status": "DONE", "end_time_timestamp": "1e300"}]}',
+        },
+    ),
+    (
+        "a year that UTC has not",
+        "bad_field",
+        "pagerduty",
+        {
+            "subject": "contract:C1",
+            "given": '{"event": {"event_type": "incident.triggered", "occurred_at": "9999-12-31T23:59:59-12:00", "data": {"id": "1", "created_at": "x"}}}',
+        },
+    ),
+    ("an option called as the text is", "unknown_field", "jenkins", {"subject": "service:s", "name": "x"}),
 )
 
 
 @pytest.mark.parametrize(("why", "code", "name", "given"), REFUSED)
 def test_what_an_adapter_cannot_do_is_refused_by_code(why: str, code: str, name: str, given: dict[str, Any]) -> None:
     options = dict(given)
+    text = options.pop("given", "")
     with pytest.raises(Refused) as refused:
-        read_with(name, options.pop("given", ""), **options)
+        read_with(name, text, **options)
     assert refused.value.code == code
 
 
@@ -80,3 +114,13 @@ def test_a_title_is_one_short_line_without_personal_data() -> None:
 
 def test_lines_are_ended_by_line_feeds_alone() -> None:
     assert list(intake.lines('{"a": "x\u2028y"}\n\n{"b": 1}')) == [(1, {"a": "x\u2028y"}), (3, {"b": 1})]
+
+
+def test_an_option_that_is_missing_is_told_with_what_it_says() -> None:
+    with pytest.raises(Refused, match=r"the adapter borg needs zone, the IANA zone the tool ran in, .* like Europe/Paris$"):
+        read_with("borg", "{}", subject="contract:C1")
+
+
+def test_each_option_an_adapter_takes_is_told_and_no_other() -> None:
+    told = {name for name, _ in OPTIONS}
+    assert told - {"source"} == {option for name, _, _ in ADAPTERS for option in options_of(name)}

@@ -46,12 +46,16 @@ def post(*alerts: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"version": "4", "status": "firing", "alerts": list(alerts), **more}
 
 
+def post_of_grafana(*alerts: dict[str, Any]) -> dict[str, Any]:
+    return post(*alerts, version="1", orgId=1)
+
+
 RESOLVED = alert("resolved", endsAt="2026-03-02T09:30:00.5Z")
 
 
-@pytest.mark.parametrize("read", [alertmanager, grafana])
-def test_an_alert_is_an_outage_from_where_it_starts(read: Any) -> None:
-    intake = read(post(alert()), subject=C1)
+@pytest.mark.parametrize(("read", "posted"), [(alertmanager, post), (grafana, post_of_grafana)])
+def test_an_alert_is_an_outage_from_where_it_starts(read: Any, posted: Any) -> None:
+    intake = read(posted(alert()), subject=C1)
     data = intake.events[0]["data"]
     assert data == {
         "outage": "f1-20260302T090000Z", "environment": "production", "effect": "degraded",
@@ -259,7 +263,7 @@ def test_the_incidents_of_the_api_are_read_without_a_wrapper() -> None:
 
 @pytest.mark.parametrize(
     ("read", "payload"),
-    [(statuspage, {"component_update": {"new_status": "degraded_performance"}}), (instatus, {"component": {}})],
+    [(statuspage, {"component_update": {"new_status": "degraded_performance"}}), (instatus, {"component_update": {"new_status": "DEGRADEDPERFORMANCE"}})],
 )
 def test_what_is_no_incident_is_counted(read: Any, payload: dict[str, Any]) -> None:
     intake = read(payload, subject=C1)
@@ -294,7 +298,7 @@ def test_better_stack_ends_where_the_page_is_operational_again_and_only_there() 
         ["outage_started", "outage_ended"],
         ["2026-03-02T09:00:00Z", "2026-03-02T09:50:00Z"],
     )
-    work = {"maintenance": {"id": "8", "created_at": "2026-03-02T09:00:00Z", "updated_at": "2026-03-02T09:00:00Z",
+    work = {"event_type": "maintenance", "page": {"id": "1"}, "maintenance": {"id": "8", "created_at": "2026-03-02T09:00:00Z", "updated_at": "2026-03-02T09:00:00Z",
                             "starts_at": "2026-03-05T21:00:00Z", "ends_at": "2026-03-05T23:00:00Z"}}  # fmt: skip
     assert kinds(betterstack(work, subject=C1)) == ["maintenance_announced", "maintenance_status_published"]
 

@@ -14,7 +14,7 @@ from ledger import Refused, open_ledger
 from ledger.spans import FOREVER
 from projections import ask
 from projections.asking import answer_from
-from projections.questions import BY_NAME, KINDS, QUESTIONS, instant_of, question, read, written
+from projections.questions import BY_NAME, KINDS, QUESTIONS, instant_of, question, read, takes, written
 from tests.conftest import Clock
 from tests.story import CONTRACT, STARTED, at, history, instant
 
@@ -168,6 +168,18 @@ def test_what_may_be_left_out_is_left_out_of_what_the_answer_states() -> None:
     assert written(values) == {"at": "2026-03-18T09:00:00Z"}
     assert written(read(NIGHTS, {"first": "2026-03", "last": "2026-03"})) == {"first": "2026-03-01", "last": "2026-03-31"}
     assert written({"maintenances": ("M1", "M2")}) == {"maintenances": ["M1", "M2"]}
+
+
+def test_what_is_due_is_told_for_thirty_days_unless_asked_otherwise() -> None:
+    asked = BY_NAME["due"]
+    given = {"at": "2026-03-18T10:00:00+01:00"}
+    assert read(asked, given)["within_days"] == read(asked, {**given, "within_days": None})["within_days"] == 30
+    assert written(read(asked, given)) == {"at": "2026-03-18T09:00:00Z", "within_days": 30}, "the answer states it"
+    assert read(asked, {**given, "within_days": "7"})["within_days"] == 7
+    with pytest.raises(Refused, match="bad_parameter"):
+        read(asked, {**given, "within_days": "0"})
+    assert takes(asked) == "at [within_days=30]"
+    assert takes(BY_NAME["maintenance"]) == "[maintenances]"
 
 
 # --- answers ---

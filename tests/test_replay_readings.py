@@ -435,3 +435,5 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         read_readings(str(tmp_path / "none.toml"))
     assert refused.value.code == "no_file"
+    with pytest.raises(Refused, match="input_too_large: /dev/zero: over 1,048,576 bytes"):
+        read_readings("/dev/zero")

@@ -168,6 +168,11 @@ def test_a_path_that_cannot_be_read_is_refused_by_its_path(tmp_path: Path) -> No
         assert refused.value.code == "no_file"
 
 
+def test_a_file_that_never_ends_is_refused() -> None:
+    with pytest.raises(Refused, match="input_too_large: /dev/zero: over 1,048,576 bytes"):
+        load_booklet("/dev/zero")
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [

@@ -47,13 +47,20 @@ def events(
         _verify(text, book, moment_given(verified_at, "verified_at"), location)
         return book.intake()
     servers = parsed(text)
-    if not isinstance(servers, dict):
-        raise Refused("bad_field", "the JSON of barman is an object of servers")
     told = tiers_of((), tiers)
-    for server, rows in servers.items():
-        for row in sorted(rows if isinstance(rows, list) else [rows], key=lambda row: str(row.get("backup_id"))):
+    for server, rows in _servers(servers):
+        for row in sorted(rows, key=lambda row: str(row["backup_id"])):
             _backup(f"{server}:{row['backup_id']}", row, book, zone, location, told)
     return book.intake()
+
+
+def _servers(given: Any) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Each server with its backups: a list of them, or the one that was asked for."""
+    found = given.items() if isinstance(given, dict) else ()
+    servers = [(name, rows if isinstance(rows, list) else [rows]) for name, rows in found]
+    if not servers or not all(isinstance(row, dict) and "backup_id" in row for _, rows in servers for row in rows):
+        raise Refused("unknown_format", "no object of servers, each with backups that have a `backup_id`")
+    return servers
 
 
 def _backup(name: str, row: dict[str, Any], book: Catalogue, zone: str, location: str, tiers: list[str]) -> None:

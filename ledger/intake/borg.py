@@ -18,6 +18,7 @@ from ledger.intake.stored import Catalogue, epoch, local_instant, tiers_of
 
 PRUNED = re.compile(r"^Pruning archive(?: \([^)]*\))?:\s+(\S+)")
 WOULD_PRUNE = re.compile(r"^Would prune:\s+(\S+)")
+LOGGED = re.compile(r'\s*\{"type": *"(log_message|progress_\w+|archive_progress|file_status|question_\w+)"')
 CHECKED = re.compile(r"^Analyzing archive (\S+) \(\d+/\d+\)")
 ALL_WELL = "Archive consistency check complete, no problems found."
 NO_END = "the list does not say when archives ended (ask it for the key `end`); their end is their start"
@@ -49,7 +50,9 @@ def events(
         return book.intake()
     report = parsed(given)
     if not isinstance(report, dict) or not ("archives" in report or "archive" in report):
-        raise Refused("bad_field", "neither archives nor an archive: not the JSON of borg list, info or create")
+        raise Refused("unknown_format", "neither `archives` nor an `archive`")
+    if not re.fullmatch(r"[0-9]{1,3}", str(exit_status)):
+        raise Refused("unknown_value", f"exit_status {exit_status!r}: give the number borg ended with")
     if "archive" in report:
         _archive(report["archive"], book, zone, location, tiers, int(exit_status))
     for row in report.get("archives", ()):
@@ -59,7 +62,7 @@ def events(
 
 def _is_log(given: str | bytes) -> bool:
     text = given.decode() if isinstance(given, bytes) else given
-    return '"log_message"' in text.lstrip().split("\n", 1)[0]
+    return LOGGED.match(text) is not None
 
 
 def _archive(row: dict[str, Any], book: Catalogue, zone: str, location: str, tiers: Any, exit_status: int) -> None:

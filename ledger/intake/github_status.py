@@ -81,7 +81,8 @@ def _sorted_apart(given: Any) -> tuple[dict[str, Any], dict[str, list[Any]], dic
         elif "before" in row and "after" in row:
             changes.setdefault(str(row["incident"]), []).append(row)
         else:
-            raise Refused("missing_field", "neither an incident, a version of a feed entry, nor a change", number)
+            code = "missing_field" if incidents or seen or changes else "unknown_format"
+            raise Refused(code, "neither an incident, a version of a feed entry, nor a change", number)
     for rows in (*seen.values(), *changes.values()):
         rows.sort(key=lambda row: instant(row["seen_at"]))
     return incidents, seen, changes

@@ -81,29 +81,41 @@ def named(text: Any, limit: int = 128) -> str:
     return found[:limit]
 
 
-def parsed(given: Any) -> Any:
+def parsed(given: Any, line: int | None = None) -> Any:
     """JSON text as its value; a value as it is. Raises `Refused("bad_json")`."""
     if not isinstance(given, str | bytes):
         return given
     try:
         return json.loads(given)
+    except RecursionError:
+        raise Refused("bad_json", "nested too deeply", line) from None
     except ValueError as e:
-        raise Refused("bad_json", f"not JSON: {e}") from e
+        raise Refused("bad_json", f"not JSON: {e}", line) from e
+
+
+def objects(given: Any) -> list[dict[str, Any]]:
+    """One JSON object, a list of them, or JSON lines: the objects; none in an empty text.
+
+    Raises `Refused`: `bad_json`, and `unknown_format` for JSON that is nothing of these.
+    """
+    text = given.decode() if isinstance(given, bytes) else given
+    try:
+        found = parsed(text)
+    except Refused:
+        return [row for _, row in lines(text)]
+    rows = [found] if isinstance(found, dict) else found
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, dict) for row in rows):
+        raise Refused("unknown_format", "neither an object, a list of objects, nor JSON lines")
+    return list(rows)
 
 
 def lines(given: Any) -> Iterable[tuple[int, dict[str, Any]]]:
     """JSON lines, or a list of objects, each with its 1-based line. Raises `Refused("bad_json")`."""
-    if not isinstance(given, str | bytes):
-        yield from enumerate(given, 1)
-        return
     text = given.decode() if isinstance(given, bytes) else given
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
+    for number, line in enumerate(text.split("\n") if isinstance(text, str) else text, 1):
+        if isinstance(line, str) and not line.strip():
             continue
-        try:
-            found = json.loads(line)
-        except ValueError as e:
-            raise Refused("bad_json", f"not JSON: {e}", number) from e
+        found = parsed(line, number)
         if not isinstance(found, dict):
             raise Refused("bad_json", "each line is one JSON object", number)
         yield number, found

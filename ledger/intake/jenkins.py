@@ -121,8 +121,9 @@ def _records(given: Any) -> Iterator[list[Revision]]:
     """The revisions of each record, oldest first, records in the order they first appear."""
     rows: dict[str, list[Any]] = {}
     for number, row in lines(given):
-        if not isinstance(row.get("incident"), str) or not isinstance(row.get("committed_at"), str):
-            raise Refused("missing_field", "a revision has `incident` and `committed_at`", number)
+        if not all(isinstance(row.get(field), str) for field in ("incident", "committed_at")):
+            code = "missing_field" if rows else "unknown_format"
+            raise Refused(code, "a revision has `incident` and `committed_at`", number)
         rows.setdefault(row["incident"], []).append(row)
     for incident, found in rows.items():
         found.sort(key=lambda row: instant(row["committed_at"]))

@@ -46,22 +46,30 @@ def events(
         return book.intake()
     places = _places(locations)
     stanzas = parsed(text)
-    if not isinstance(stanzas, list):
-        raise Refused("bad_field", "the JSON of pgbackrest info is a list of stanzas")
+    if not isinstance(stanzas, list) or not all(map(_is_stanza, stanzas)):
+        raise Refused("unknown_format", "no list of stanzas, each with `name`, `status` and `backup`")
     for stanza in stanzas:
-        name, status = str(stanza["name"]), stanza.get("status") or {}
+        name, status = str(stanza["name"]), stanza["status"]
         if status.get("code"):
             book.note(f"{name}: {status.get('message')}: no backup is told")
         if ((status.get("lock") or {}).get("backup") or {}).get("held"):
             book.note(f"{name}: a backup is being made; it is told when it is done")
-        for row in stanza.get("backup", ()):
+        for row in stanza["backup"]:
             _backup(name, row, book, places, tiers)
     return book.intake()
 
 
+def _is_stanza(row: Any) -> bool:
+    if not isinstance(row, dict) or "name" not in row:
+        return False
+    return isinstance(row.get("status"), dict) and isinstance(row.get("backup"), list)
+
+
 def _places(given: Mapping[str, str] | str) -> dict[str, str]:
     if isinstance(given, str):
-        pairs = (pair.partition("=") for pair in given.split(",") if pair.strip())
+        pairs = [pair.partition("=") for pair in given.split(",") if pair.strip()]
+        if any(not (key.strip() and place.strip()) for key, _, place in pairs):
+            raise Refused("unknown_value", f"locations {given!r}: write 1=DC-A,2=DC-B: key and place")
         return {key.strip(): place.strip() for key, _, place in pairs}
     return {str(key): place for key, place in given.items()}
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from ledger.errors import Refused
-from ledger.intake.intake import Intake, instant, lines
+from ledger.intake.intake import Intake, instant, objects
 from ledger.intake.stored import Catalogue, moment_given, tiers_of
 
 FULL_ID = 64
@@ -56,25 +56,21 @@ def events(
 
 
 def _rows(given: Any) -> list[dict[str, Any]]:
-    """The objects of a JSON list, of JSON lines, or one object."""
-    if isinstance(given, bytes):
-        given = given.decode()
-    if isinstance(given, str):
-        import json
-
-        try:
-            given = json.loads(given)
-        except ValueError:
-            return [row for _, row in lines(given)]
-    rows = [given] if isinstance(given, dict) else list(given or [])
-    if not all(isinstance(row, dict) for row in rows):
-        raise Refused("bad_field", "restic writes objects: a list of snapshots, of groups, or JSON lines")
-    return rows
+    """The objects of a JSON list, of JSON lines, or one object; an empty list may come as null."""
+    text = given.decode() if isinstance(given, bytes) else given
+    if isinstance(text, str) and text.strip() in ("", "null"):
+        if not text.strip():
+            raise Refused("unknown_format", "an empty text, which restic never writes: look what it said on stderr")
+        return []
+    return objects(text)
 
 
 def _snapshots(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in rows:
-        yield from row["snapshots"] if "group_key" in row else [row]
+        for snapshot in row["snapshots"] if "group_key" in row else [row]:
+            if not snapshot.keys() >= {"id", "time", "tree"}:
+                raise Refused("unknown_format", "a record that is no snapshot: it lacks `id`, `time` or `tree`")
+            yield snapshot
 
 
 def _snapshot(row: dict[str, Any], book: Catalogue, location: str, tiers: Any, copied: datetime | None) -> None:
@@ -105,6 +101,9 @@ def _backup_run(rows: list[dict[str, Any]], book: Catalogue, location: str, tier
     """The messages of one `restic backup --json`."""
     kinds = [str(row.get("message_type")) for row in rows]
     summary = next((row for row in rows if row.get("message_type") == "summary"), None)
+    if summary is not None and not {"snapshot_id", "data_added"} & summary.keys():
+        book.note("messages of another command than backup, which tell of no backup")
+        return
     if summary is None or not summary.get("snapshot_id"):
         book.note("no snapshot was made, and restic does not say when it tried: record the failure by hand")
         return

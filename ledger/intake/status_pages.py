@@ -7,13 +7,13 @@ first, also tells what changed: see `ledger.intake.webhooks`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from ledger.intake.intake import Intake, in_utc, instant, named, written
 from ledger.intake.told import Told
-from ledger.intake.webhooks import Reading, Sight, link, outage
+from ledger.intake.webhooks import Marks, Reading, Sight, link, outage
 
 # page, impact it writes, effect of an outage, why
 IMPACTS: tuple[tuple[str, str, str, str], ...] = (
@@ -33,13 +33,64 @@ EFFECTS = {(page, impact): effect for page, impact, effect, _ in IMPACTS}
 Row = dict[str, Any]
 
 
+def _is_in(writing: Callable[[str], str], posted: Row) -> bool:
+    """Whether the page's words stand in an incident, in one of several, in a component's change or in a bare incident.
+
+    Statuspage writes impacts and statuses in small letters, Instatus in capitals; Better Stack writes none, and says
+    of what it posts which `event_type` it is.
+    """
+    if isinstance(posted.get("incidents"), list):
+        told = [_word(row, "impact") for row in posted["incidents"]] or [None]
+    elif "component_update" in posted:
+        told = [_word(posted["component_update"], "new_status")]
+    else:
+        told = [_word(posted["incident"] if "incident" in posted else _bare(posted), "impact")]
+    return "event_type" not in posted and any(word and word == writing(word) for word in told)
+
+
+def _word(row: Any, field: str) -> str | None:
+    word = row.get(field) if isinstance(row, dict) else None
+    return word if isinstance(word, str) else None
+
+
+def _bare(posted: Row) -> Row | None:
+    return posted if "id" in posted and "created_at" in posted else None
+
+
+def _is_empty_list(posted: Row) -> bool:
+    """Statuspage's API answers so when there is no incident."""
+    return "page" in posted and posted.get("incidents") == []
+
+
+def _is_work(posted: Row) -> bool:
+    return "event_type" not in posted and ("maintenance" in posted or "maintenances" in posted)
+
+
+WORDS = "an incident whose `impact`, or a component whose `new_status`, is written as"
+STATUSPAGE = Marks(
+    f"{WORDS} Statuspage does (`major`)",
+    lambda posted: _is_in(str.lower, posted) or _is_empty_list(posted),
+)
+BETTERSTACK = Marks(
+    "`event_type` and `page`",
+    lambda posted: isinstance(posted.get("event_type"), str) and isinstance(posted.get("page"), dict),
+)
+INSTATUS = Marks(
+    f"a maintenance, or {WORDS} Instatus does (`MAJOROUTAGE`)",
+    lambda posted: _is_work(posted) or _is_in(str.upper, posted),
+)
+GOOGLE_CLOUD = Marks(
+    "`id`, `begin` and `status_impact`", lambda posted: posted.keys() >= {"id", "begin", "status_impact"}
+)
+
+
 def statuspage(given: Any, *, subject: str, source: str = "statuspage") -> Intake:
     """Statuspage's webhook, or its API's incidents: real-time ones are outages, scheduled ones maintenance.
 
     An incident begins where its first update is displayed (`display_at`, else `created_at`); a scheduled
     one is announced at `created_at`, and rescheduled where a later payload of the log names another slot.
     """
-    reading = Reading(given, subject, source)
+    reading = Reading(given, subject, source, STATUSPAGE)
     return reading.intake(_statuspage(reading))
 
 
@@ -67,7 +118,7 @@ def betterstack(given: Any, *, subject: str, source: str = "betterstack", effect
     the page reads `operational` again, at that payload's `updated_at`. Its maintenance tells its slot and never that it
     began, so it is announced and no more.
     """
-    reading = Reading(given, subject, source)
+    reading = Reading(given, subject, source, BETTERSTACK)
     return reading.intake(_betterstack(reading, effect))
 
 
@@ -94,7 +145,7 @@ def instatus(given: Any, *, subject: str, source: str = "instatus") -> Intake:
     Its maintenance names no planned beginning, only steps: the one that says in progress starts it. A
     `start`, where one is sent, makes an announcement with the slot `[start, start + duration)`.
     """
-    reading = Reading(given, subject, source)
+    reading = Reading(given, subject, source, INSTATUS)
     return reading.intake(_instatus(reading))
 
 
@@ -120,7 +171,7 @@ def google_cloud(given: Any, *, subject: str, source: str = "google-cloud") -> I
 
     What had happened by `created` is attested at it; an end that came later is attested by nothing here.
     """
-    reading = Reading(given, subject, source)
+    reading = Reading(given, subject, source, GOOGLE_CLOUD)
     intake = reading.intake(_google_cloud(reading))
     created = {named(row["id"]): instant(row["created"]) for row in reading.payloads if row.get("created")}
     for event in intake.events:

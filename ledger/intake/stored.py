@@ -79,8 +79,14 @@ def local_instant(text: str, zone: str, what: str) -> datetime:
 
 
 def epoch(value: Any) -> datetime:
-    """Seconds since 1970 (a number, or a number as text), cut to the whole second, in UTC."""
-    return datetime.fromtimestamp(int(float(value)), UTC)
+    """Seconds since 1970 (a number, or a number as text), cut to the whole second, in UTC.
+
+    Raises `Refused("impossible_date")` for what is no such number, or lies beyond the years there are.
+    """
+    try:
+        return datetime.fromtimestamp(int(float(value)), UTC)
+    except (TypeError, ValueError, OverflowError, OSError) as e:
+        raise Refused("impossible_date", f"{value!r} is no moment in seconds since 1970") from e
 
 
 class Catalogue:

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ledger.checks import EVIDENCE
 from ledger.errors import Refused
-from ledger.intake.intake import Intake, counted, in_utc, instant, lines, named, short, written
+from ledger.intake.intake import Intake, counted, in_utc, instant, named, objects, short, written
 from ledger.intake.told import Told, Version, tell
 
 STILL_FIRING = "0001-01-01"  # how Alertmanager and Grafana write an end that is not there
@@ -36,14 +36,29 @@ class Sight(NamedTuple):
     facts: dict[str, Told]
 
 
-class Reading:
-    """The payloads of one call and what is noted about them."""
+class Marks(NamedTuple):
+    """By what a payload is known as its tool's: in words, and as a test of the posted object."""
 
-    def __init__(self, given: Any, subject: str, source: str) -> None:
-        self.payloads = payloads(given)
+    words: str
+    stand_in: Callable[[dict[str, Any]], bool]
+
+
+class Reading:
+    """The payloads of one call that bear the tool's marks, and what is noted about them and the others.
+
+    Raises `Refused("unknown_format")` where others there are and none that bears them.
+    """
+
+    def __init__(self, given: Any, subject: str, source: str, marks: Marks) -> None:
+        posted = objects(given)
+        self.payloads = [payload for payload in posted if marks.stand_in(payload)]
+        if posted and not self.payloads:
+            raise Refused("unknown_format", f"no payload has {marks.words}")
         self._envelope = {"subject": subject, "source": source}
         self._counts: Counter[str] = Counter()
         self._notes: list[str] = []
+        if others := len(posted) - len(self.payloads):
+            self._counts[f"payloads without {marks.words}, passed over"] = others
 
     def note(self, note: str) -> None:
         """Say what was passed over."""
@@ -68,21 +83,6 @@ class Reading:
         return Intake(events, counted(self._counts) + self._notes)
 
 
-def payloads(given: Any) -> list[dict[str, Any]]:
-    """The posted objects: one JSON object, a list of them, or JSON lines. Raises `Refused`."""
-    if isinstance(given, bytes):
-        given = given.decode()
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            return [row for _, row in lines(given)]
-    rows = [given] if isinstance(given, dict) else list(given or [])
-    if not all(isinstance(row, dict) for row in rows):
-        raise Refused("bad_field", "each payload is one JSON object")
-    return rows
-
-
 def outage(name: str, start: datetime, end: datetime | None, effect: str, **more: Any) -> dict[str, Told]:
     """The facts of an outage; an end that is not after its start is left out. `more` without None."""
     if effect not in EFFECTS:
@@ -101,6 +101,12 @@ def link(url: Any) -> list[str] | None:
 
 # --- Alertmanager, Grafana ---
 
+ALERTMANAGER = Marks(
+    '`alerts` and `version` "4"',
+    lambda posted: isinstance(posted.get("alerts"), list) and posted.get("version") == "4",
+)
+GRAFANA = Marks("`alerts` and `orgId`", lambda posted: isinstance(posted.get("alerts"), list) and "orgId" in posted)
+
 
 def alertmanager(
     given: Any, *, subject: str, source: str = "alertmanager", effect: str = "degraded", alertname: str = ""
@@ -110,19 +116,20 @@ def alertmanager(
     With `alertname`, only alerts of that name (text with commas for several). Resent alerts say nothing
     new; an alert without `fingerprint` is named by the digest of its labels.
     """
-    reading = Reading(given, subject, source)
-    wanted = frozenset(name.strip() for name in alertname.split(",") if name.strip())
-    return reading.intake(_alerts(reading, effect, wanted))
+    reading = Reading(given, subject, source, ALERTMANAGER)
+    return reading.intake(_alerts(reading, effect, alertname))
 
 
 def grafana(
     given: Any, *, subject: str, source: str = "grafana", effect: str = "degraded", alertname: str = ""
 ) -> Intake:
     """Grafana's unified alerting webhook, which writes its alerts as Alertmanager does."""
-    return alertmanager(given, subject=subject, source=source, effect=effect, alertname=alertname)
+    reading = Reading(given, subject, source, GRAFANA)
+    return reading.intake(_alerts(reading, effect, alertname))
 
 
-def _alerts(reading: Reading, effect: str, wanted: frozenset[str]) -> Iterator[Sight]:
+def _alerts(reading: Reading, effect: str, alertname: str) -> Iterator[Sight]:
+    wanted = frozenset(name.strip() for name in alertname.split(",") if name.strip())
     for payload in reading.payloads:
         if payload.get("truncatedAlerts"):
             reading.note(f"{payload['truncatedAlerts']} alerts were cut off by the sender and are lost here")
@@ -143,6 +150,11 @@ def _alerts(reading: Reading, effect: str, wanted: frozenset[str]) -> Iterator[S
 
 # --- PagerDuty ---
 
+PAGERDUTY = Marks(
+    "`event` with its `event_type`",
+    lambda posted: isinstance(posted.get("event"), dict) and isinstance(posted["event"].get("event_type"), str),
+)
+
 
 def pagerduty(given: Any, *, subject: str, source: str = "pagerduty", effect: str = "degraded") -> Intake:
     """PagerDuty's webhook, version 3: an incident begins at its `created_at`.
@@ -150,15 +162,15 @@ def pagerduty(given: Any, *, subject: str, source: str = "pagerduty", effect: st
     It ends at the `occurred_at` of `incident.resolved`, for no field of the incident says when; a later
     `incident.reopened` in the same log withdraws that end.
     """
-    reading = Reading(given, subject, source)
+    reading = Reading(given, subject, source, PAGERDUTY)
     return reading.intake(_incidents(reading, effect))
 
 
 def _incidents(reading: Reading, effect: str) -> Iterator[Sight]:
     ended: dict[str, datetime] = {}
     for payload in reading.payloads:
-        event = payload.get("event") or {}
-        kind, data = str(event.get("event_type")), event.get("data") or {}
+        event = payload["event"]
+        kind, data = event["event_type"], event.get("data") or {}
         if not kind.startswith("incident.") or not data.get("created_at"):
             reading.count(f"payloads of {kind}, which tell no incident's beginning")
             continue
@@ -173,6 +185,7 @@ def _incidents(reading: Reading, effect: str) -> Iterator[Sight]:
 
 # --- Uptime Kuma ---
 
+UPTIME_KUMA = Marks("`heartbeat` and `msg`", lambda posted: "heartbeat" in posted and "msg" in posted)
 KUMA: dict[int, str] = {0: "DOWN", 1: "UP", 2: "PENDING", 3: "MAINTENANCE"}
 
 
@@ -182,7 +195,7 @@ def uptime_kuma(given: Any, *, subject: str, source: str = "uptime-kuma", effect
     An UP names no DOWN, so give a log: an UP alone ends nothing and is noted. The effect is `no_access`
     unless said otherwise: a probe of Kuma fails when the address does not answer.
     """
-    reading = Reading(given, subject, source)
+    reading = Reading(given, subject, source, UPTIME_KUMA)
     return reading.intake(_beats(reading, effect))
 
 

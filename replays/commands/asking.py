@@ -12,6 +12,7 @@ from replays.commands.options import (
     knowledge_options,
     known_at_of,
     ledger_option,
+    output_path,
     read_only_ledger,
     switches_of,
 )
@@ -24,6 +25,9 @@ EXAMPLES: dict[str, str] = {  # by kind of parameter, for the help of each quest
     "instant": "2026-03-18T10:00:00+01:00",
     "count": "4",
 }
+
+
+PICTURED = ("requests_dashboard", "articles_dashboard")
 
 
 class QuestionGroup(click.Group):
@@ -44,11 +48,15 @@ class QuestionGroup(click.Group):
     epilog="Example: service-ledger ask availability --contract C-2041 --month 2026-03 --reading overlap=sum --explain",
 )
 def ask() -> None:
-    """Ask a question about a contract, as known at any instant, under any reading."""
+    """Ask a question about a contract, as known at any instant, under any reading.
+
+    `service-ledger questions` lists what each takes.
+    """
 
 
 def _option(param: Param) -> click.Option:
-    text = param.help + ("" if param.required else " (optional)")
+    told = "required" if param.required else "optional" if param.default is None else f"default: {param.default}"
+    text = f"{param.help[0].upper()}{param.help[1:]}.  [{told}]"
     names = dict.fromkeys([f"--{param.name.replace('_', '-')}", f"--{param.name}"])  # within-days, or as in Python
     return click.Option([*names, param.name], help=text, metavar=param.kind.upper().replace("LAST_", ""))
 
@@ -59,7 +67,8 @@ def example_of(question: Question) -> str:
     return " ".join(f"--{p.name.replace('_', '-')} {EXAMPLES[p.kind]}" for p in needed)
 
 
-def _article(question: Question) -> str:
+def article_of(question: Question) -> str:
+    """The clauses a question is of, in words."""
     return "every article" if question.article == "all" else f"article {question.article}"
 
 
@@ -73,7 +82,9 @@ def _command(question: Question) -> click.Command:
     @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
     @knowledge_options
     @json_option
-    @click.option("--picture", metavar="FILE", help="Write an SVG of the result (dashboards).")
+    @click.option(
+        "--picture", metavar="FILE", hidden=question.name not in PICTURED, help="Write a picture of it there (SVG)."
+    )
     @click.option("--explain", is_flag=True, help="Show the workings and the entries it rests on.")
     def answer(
         url: str,
@@ -111,7 +122,7 @@ def _command(question: Question) -> click.Command:
 
     command = click.command(
         question.name,
-        help=f"{question.summary[0].upper()}{question.summary[1:]} ({_article(question)}).",
+        help=f"{question.summary[0].upper()}{question.summary[1:]} ({article_of(question)}).",
         short_help=f"{question.summary[0].upper()}{question.summary[1:]}.",
         epilog=f"Example: service-ledger ask {question.name} {example_of(question)}".rstrip(),
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -121,12 +132,10 @@ def _command(question: Question) -> click.Command:
 
 
 def _write(path: str, text: str) -> None:
-    from pathlib import Path
-
     from ledger.errors import Refused
 
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        output_path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise Refused("no_file", f"{path}: {error.strerror or error}") from error
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from replays.commands.options import json_option, ledger_option, read_only_ledger, switches_of
+from replays.commands.options import json_option, ledger_option, read_only_ledger, reading_option, switches_of
 from replays.commands.progress import progress
 
 MAX_GIVEN_BYTES = 1 << 20
@@ -29,7 +29,7 @@ MAX_MEMORY_BYTES = 4 << 30
     help="Know only what was recorded by then; `now`; `all`: every period taken as over. "
     "By default the moment the last entry was recorded, so that the same ledger gives the same bytes.",
 )
-@click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable).")
+@reading_option
 @click.option("--key", metavar="FILE", help="Sign the present head, and the manifest, with this key.")
 @click.option("--checkpoint", metavar="FILE", help="End at this checkpoint, signed before.")
 @click.option("--earlier", multiple=True, metavar="FILE", help="Prove consistency with this checkpoint (repeatable).")
@@ -112,10 +112,12 @@ def _known_at(book: Any, text: str | None, size: int) -> Any:
 @click.option("--policy", metavar="FILE", help="Whom you trust, in the words of C2SP tlog-policy.")
 @click.option("--vkey", multiple=True, metavar="KEY", help="A verification key you trust, from elsewhere (repeatable).")
 @click.option("--roots", metavar="FILE", help="PEM certificates of the time stamp authorities you trust.")
-@click.option("--max-bytes", type=click.IntRange(min=1), help="Refuse a larger bundle (4 GiB).")
+@click.option(
+    "--max-bytes", type=click.IntRange(min=1), metavar="BYTES", help="Refuse a larger bundle (default: 4 GiB)."
+)
 @click.option(
     "--max-memory", type=click.IntRange(min=256 << 20), default=MAX_MEMORY_BYTES, metavar="BYTES",
-    help="Take no more memory than this (4 GiB), whatever the file holds.",
+    help="Take no more memory than this (default: 4 GiB; at least 256 MiB), whatever the file holds.",
 )  # fmt: skip
 @json_option
 @click.pass_context

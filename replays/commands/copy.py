@@ -8,21 +8,23 @@ import click
 
 
 @click.command(
-    epilog="Example: service-ledger copy book.db 'postgresql://ledger@db.example.org/ledgers?schema=desk_1'. "
-    "Cut short, run it again: it goes on where it was."
+    epilog="Example: service-ledger copy book.db 'postgresql://ledger@db.example.org/ledgers?schema=desk_1'"
 )
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 def copy(source: str, target: str) -> None:
     """Copy a ledger to another place, engine or server, with the same positions, bytes and root.
 
-    TO is made if need be; if it holds a beginning of FROM, copying goes on after it. From then on record into
-    one of the two only: a ledger that is written in two places is two ledgers.
+    Each is a file, or postgresql://... TO is made if need be; if it holds a beginning of FROM, copying goes on after
+    it, so that what was cut short is run again. It may not be FROM itself under another name. From then on record
+    into one of the two only: a ledger that is written in two places is two ledgers.
     """
+    from ledger.copying import check_apart
     from ledger.copying import copy as copy_ledger
     from ledger.store import open_store
     from ledger.tree import root_text
 
+    check_apart(source, target)
     held = open_store(source, create=False, read_only=True)
     try:
         made = open_store(target, create=True)

@@ -8,10 +8,12 @@ import click
 
 from replays.commands.asking import only_contract
 from replays.commands.options import (
+    Family,
     json_option,
     known_at_of,
     ledger_option,
     read_only_ledger,
+    reading_option,
     say_if_ahead,
     switches_of,
 )
@@ -30,7 +32,8 @@ def _writer(function: Any) -> Any:
 
 
 def _known(function: Any) -> Any:
-    return click.option("--known-at", metavar="INSTANT", help="As known at this instant (`now`, `all`).")(function)
+    told = "As known at this instant, 2026-04-02T00:00:00Z; `now` (default), or `all` the ledger holds."
+    return click.option("--known-at", metavar="INSTANT", help=told)(function)
 
 
 def _history(book: Any, contract: str | None, known_at: str | None) -> Any:
@@ -47,7 +50,7 @@ def _history(book: Any, contract: str | None, known_at: str | None) -> Any:
     return found
 
 
-@click.group(epilog="Example: service-ledger statement issue --contract C1 --month 2026-02 --id S-2026-02")
+@click.group(cls=Family, epilog="Example: service-ledger statement issue --contract C1 --month 2026-02 --id S-2026-02")
 def statement() -> None:
     """Issue monthly statements, list them, see which need restating and why."""
 
@@ -55,15 +58,16 @@ def statement() -> None:
 @statement.command("issue")
 @ledger_option
 @_contract
-@click.option("--month", required=True, help="The month stated, 2026-02.")
+@click.option("--month", required=True, metavar="MONTH", help="The month stated, 2026-02.")
 @click.option("--id", "name", help="The statement's id; statement-<month> when left out.")
 @click.option("--replaces", help="The statement this one restates.")
-@click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable).")
+@reading_option
 @_known
 @_writer
+@json_option
 def issue(
     url: str, contract: str | None, month: str, name: str | None, replaces: str | None, readings: tuple[str, ...],
-    known_at: str | None, recorded_by: str,
+    known_at: str | None, recorded_by: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Record a month's figures as stated; refused when they do not replay."""
     from ledger import open_ledger
@@ -81,6 +85,9 @@ def issue(
             reading=switches_of(readings),
             replaces=replaces,
         )
+    if as_json:
+        click.echo(_json({"receipt": receipt, "answer": answer}))
+        return
     result = answer.result
     broken = {True: "broken", False: "kept", None: "nothing to judge"}[result["breach"]]
     click.echo(
@@ -122,13 +129,13 @@ def list_statements(url: str, contract: str | None, known_at: str | None, as_jso
 
 
 @statement.command("explain")
-@click.argument("name")
+@click.argument("name", metavar="STATEMENT")
 @ledger_option
 @_contract
 @_known
 @json_option
 def explain_statement(name: str, url: str, contract: str | None, known_at: str | None, as_json: bool) -> None:
-    """What was learnt since a statement was issued, and which entry moved its figures."""
+    """Tell what was learnt since a statement was issued, and which entry moved its figures."""
     import msgspec
 
     from ledger.errors import Refused
@@ -154,6 +161,7 @@ def explain_statement(name: str, url: str, contract: str | None, known_at: str |
 
 
 @click.group(
+    cls=Family,
     epilog="Example: service-ledger dispute open D-1 --contract C1 --question availability --param month=2026-02 "
     "--reason 'our probes say otherwise' --by customer"
 )
@@ -162,20 +170,23 @@ def dispute() -> None:
 
 
 @dispute.command("open")
-@click.argument("name")
+@click.argument("name", metavar="DISPUTE")
 @ledger_option
 @_contract
 @click.option("--question", required=True, help="The question in dispute, like availability.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of it (repeatable).")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of it, month=2026-02 (repeatable)."
+)
 @click.option("--reason", required=True, help="Why; no personal data.")
-@click.option("--by", type=PARTIES, help="Which party.")
+@click.option("--by", type=PARTIES, help="Which party; not told when left out.")
 @click.option("--statement", "stated", help="The statement it contests.")
 @_writer
+@json_option
 def open_dispute(
     name: str, url: str, contract: str | None, question: str, params: tuple[str, ...], reason: str, by: Any,
-    stated: str | None, recorded_by: str,
+    stated: str | None, recorded_by: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Open a dispute."""
+    """Open a dispute over a question, under an id of your own, like D-1."""
     from ledger.errors import Refused
     from ledger.events import DisputeOpened
     from projections.questions import question as find
@@ -188,33 +199,36 @@ def open_dispute(
     read(find(question), given)
     _record(
         url, contract, recorded_by,
-        DisputeOpened(dispute=name, question=question, params=given, reason=reason, by=by, statement=stated),
+        DisputeOpened(dispute=name, question=question, params=given, reason=reason, by=by, statement=stated), as_json,
     )  # fmt: skip
 
 
 @dispute.command("file")
-@click.argument("name")
+@click.argument("name", metavar="DISPUTE")
 @ledger_option
 @_contract
 @click.option("--evidence", "evidence", multiple=True, required=True, help="sha256:<64 hex> or a URL (repeatable).")
 @click.option("--reason", help="What it shows.")
-@click.option("--by", type=PARTIES, help="Which party.")
+@click.option("--by", type=PARTIES, help="Which party; not told when left out.")
 @_writer
+@json_option
 def file_evidence(
-    name: str, url: str, contract: str | None, evidence: tuple[str, ...], reason: str | None, by: Any, recorded_by: str
-) -> None:
+    name: str, url: str, contract: str | None, evidence: tuple[str, ...], reason: str | None, by: Any, recorded_by: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """File evidence in a dispute."""
     from ledger.events import DisputeEvidenceFiled
 
-    _record(url, contract, recorded_by, DisputeEvidenceFiled(dispute=name, by=by, reason=reason, evidence=evidence))
+    filed = DisputeEvidenceFiled(dispute=name, by=by, reason=reason, evidence=evidence)
+    _record(url, contract, recorded_by, filed, as_json)
 
 
 @dispute.command("replay")
-@click.argument("name")
+@click.argument("name", metavar="DISPUTE")
 @ledger_option
 @_contract
 @_known
-@click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable).")
+@reading_option
 @click.option("--record", "keep", is_flag=True, help="Record that it was replayed, with the answer's digest.")
 @_writer
 @json_option
@@ -222,7 +236,7 @@ def replay_dispute(
     name: str, url: str, contract: str | None, known_at: str | None, readings: tuple[str, ...], keep: bool,
     recorded_by: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Answer the disputed question again."""
+    """Answer the disputed question again, as known now or at another instant."""
     from hashlib import sha256
 
     from ledger import open_ledger
@@ -257,36 +271,40 @@ def replay_dispute(
 
 
 @dispute.command("decide")
-@click.argument("name")
+@click.argument("name", metavar="DISPUTE")
 @ledger_option
 @_contract
 @click.option("--decision", required=True, help="What was decided; no personal data.")
-@click.option("--by", type=PARTIES, required=True, help="Who decided: expert, both, ...")
+@click.option("--by", type=PARTIES, required=True, help="Who decided.")
 @click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="The reading decided (repeatable).")
 @_writer
+@json_option
 def decide(
-    name: str, url: str, contract: str | None, decision: str, by: Any, readings: tuple[str, ...], recorded_by: str
-) -> None:
+    name: str, url: str, contract: str | None, decision: str, by: Any, readings: tuple[str, ...], recorded_by: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Record a decision; it alters no fact."""
     from ledger.events import DisputeDecided
     from ledger.readings import DEFAULT
 
     switches = switches_of(readings)
     DEFAULT.with_switches(switches)
-    _record(url, contract, recorded_by, DisputeDecided(dispute=name, decision=decision, by=by, reading=switches))
+    decided = DisputeDecided(dispute=name, decision=decision, by=by, reading=switches)
+    _record(url, contract, recorded_by, decided, as_json)
 
 
 @dispute.command("close")
-@click.argument("name")
+@click.argument("name", metavar="DISPUTE")
 @ledger_option
 @_contract
 @click.option("--reason", help="Why.")
 @_writer
-def close(name: str, url: str, contract: str | None, reason: str | None, recorded_by: str) -> None:
+@json_option
+def close(name: str, url: str, contract: str | None, reason: str | None, recorded_by: str, as_json: bool) -> None:
     """Close a dispute."""
     from ledger.events import DisputeClosed
 
-    _record(url, contract, recorded_by, DisputeClosed(dispute=name, reason=reason))
+    _record(url, contract, recorded_by, DisputeClosed(dispute=name, reason=reason), as_json)
 
 
 @dispute.command("list")
@@ -317,7 +335,7 @@ def list_disputes(url: str, contract: str | None, known_at: str | None, as_json:
 
 
 @dispute.command("show")
-@click.argument("name")
+@click.argument("name", metavar="DISPUTE")
 @ledger_option
 @_contract
 @_known
@@ -339,7 +357,7 @@ def show_dispute(name: str, url: str, contract: str | None, known_at: str | None
     show.dispute(found, answer, seen)
 
 
-def _record(url: str, contract: str | None, recorded_by: str, event: Any) -> None:
+def _record(url: str, contract: str | None, recorded_by: str, event: Any, as_json: bool) -> None:
     from ledger import open_ledger
     from ledger.events import DisputeOpened
     from replays.disputes import dispute as dispute_named
@@ -350,4 +368,10 @@ def _record(url: str, contract: str | None, recorded_by: str, event: Any) -> Non
             dispute_named(book.history(named), event.dispute)
         stream = f"contract:{named}"
         receipt = book.record([event], subject=stream)[0]
-    click.echo(f"{receipt.outcome} at position {receipt.position} of {stream}")
+    click.echo(_json(receipt) if as_json else f"{receipt.outcome} at position {receipt.position} of {stream}")
+
+
+def _json(value: Any) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(value)

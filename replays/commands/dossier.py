@@ -5,23 +5,23 @@ from __future__ import annotations
 import click
 
 from replays.commands.asking import only_contract
-from replays.commands.options import ledger_option, read_only_ledger
+from replays.commands.options import ledger_option, output_path, read_only_ledger
 
 
 @click.command(epilog="Example: service-ledger dossier D-1 --contract C-2041 --key ledger.key -o dossier.zip")
 @click.argument("name", metavar="DISPUTE")
 @ledger_option
 @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
-@click.option("--known-at", metavar="INSTANT", help="As known at this instant (`now`).")
-@click.option("-o", "--out", default="dossier.zip", show_default=True, help="The file to write.")
+@click.option("--known-at", metavar="INSTANT", help="As known at this instant; `now` when left out.")
+@click.option(
+    "-o", "--output", "--out", "out", default="dossier.zip", metavar="FILE", show_default=True, help="What to write."
+)
 @click.option("--key", metavar="FILE", help="Sign the present head with this key: a receipt for each entry relied on.")
 @click.option("--no-pdf", is_flag=True, help="HTML only; needs no extra.")
 def dossier(
     name: str, url: str, contract: str | None, known_at: str | None, out: str, key: str | None, no_pdf: bool
 ) -> None:
     """Write a dispute's dossier: HTML and PDF in two languages, and the bundle that verifies it."""
-    from pathlib import Path
-
     from ledger.book import wall_clock
     from ledger.heads import sign_head
     from ledger.keys import origin_of, read_key
@@ -31,13 +31,14 @@ def dossier(
     from replays.commands.progress import progress
     from replays.dossier import write_dossier
 
+    written_to = output_path(out)
     asked = wall_clock() if known_at in (None, "now") else instant_of("--known-at", known_at)
     with read_only_ledger(url) as book:
         signer = None if key is None else read_key(key, origin_of(book.store))
         head = None if key is None else sign_head(book, key)
         with progress() as tell:
             told = write_dossier(
-                book, contract or only_contract(book), name, moment(ceil_seconds(asked)), Path(out),
+                book, contract or only_contract(book), name, moment(ceil_seconds(asked)), written_to,
                 with_pdf=not no_pdf, checkpoint=head, key=signer, progress=tell,
             )  # fmt: skip
     proven = "" if key is None else ", each with its receipt"

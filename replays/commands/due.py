@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 
-from replays.commands.options import json_option, knowledge_options, ledger_option, read_only_ledger, switches_of
+from replays.commands.options import (
+    json_option,
+    knowledge_options,
+    ledger_option,
+    output_path,
+    read_only_ledger,
+    switches_of,
+)
 
 
 @click.command(
@@ -60,7 +66,7 @@ def due(
     if ical is not None:
         from replays.calendar_file import calendar_file
 
-        Path(ical).write_bytes(calendar_file(found, named, when, zone))
+        output_path(ical).write_bytes(calendar_file(found, named, when, zone))
         click.echo(f"{ical}: {len(found)} entries", err=True)
     elif as_json:
         click.echo(json.dumps(found, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from replays.commands.options import ledger_option, read_only_ledger
+from replays.commands.options import Family, ledger_option, output_path, read_only_ledger
 from replays.commands.progress import progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,8 +24,8 @@ def output_option(function: F) -> F:
 def head_options(function: F) -> F:
     """`--key` or `--checkpoint`: a head signed now, or one signed before."""
     for option in (
-        click.option("--checkpoint", metavar="FILE", help="A checkpoint signed before; nothing is read again."),
-        click.option("--key", metavar="FILE", help="Sign the present head first, with this key."),
+        click.option("--checkpoint", metavar="FILE", help="Or a checkpoint signed before; nothing is read again."),
+        click.option("--key", metavar="FILE", help="Sign the present head first, with this key; or --checkpoint."),
     ):
         function = option(function)
     return function
@@ -34,7 +34,7 @@ def head_options(function: F) -> F:
 # --- keys ---
 
 
-@click.group(epilog="Example: service-ledger key new ledger.key --ledger book.db")
+@click.group(cls=Family, epilog="Example: service-ledger key new ledger.key --ledger book.db")
 def key() -> None:
     """Make, show and retire the keys that sign a ledger's heads."""
 
@@ -142,8 +142,10 @@ def receipt(
 )
 @click.argument("entry", metavar="ENTRYFILE")
 @click.argument("receipt", metavar="RECEIPT")
-@click.option("--policy", metavar="FILE", help="Your own C2SP tlog-policy: the log's key, witnesses, quorum.")
-@click.option("--vkey", metavar="KEY", help="The log's verification key, got from elsewhere than the receipt.")
+@click.option(
+    "--policy", metavar="FILE", help="Your own C2SP tlog-policy: the log's key, witnesses, quorum; or --vkey."
+)
+@click.option("--vkey", metavar="KEY", help="The log's verification key, from elsewhere than the receipt; or --policy.")
 def verify_receipt(entry: str, receipt: str, policy: str | None, vkey: str | None) -> None:
     """Check a receipt: no ledger, clock or network is needed. The entry's bytes must be exact."""
     from ledger import proofs
@@ -228,8 +230,11 @@ def publish(directory: str, url: str, key: str | None, checkpoint: str | None, h
 
 
 @click.group(
-    epilog="Example: service-ledger timestamp request head.txt -o head.tsq, send it to an authority, then "
-    "service-ledger timestamp add head.txt head.tsr --roots authority.pem -o stamps/head.tsr"
+    cls=Family,
+    epilog="""\b
+Example: service-ledger timestamp request head.txt -o head.tsq
+         (send head.tsq to an authority, which answers head.tsr)
+         service-ledger timestamp add head.txt head.tsr --roots authority.pem -o stamps/head.tsr"""
 )
 def timestamp() -> None:
     """Have a head's time told by an authority (RFC 3161); no network is used here."""
@@ -279,7 +284,10 @@ def _stamped(checkpoint: str, response: bytes, roots: str) -> str:
     return f"ok: {checkpoint} existed by {told.isoformat(timespec='seconds').replace('+00:00', 'Z')}"
 
 
-@click.group(epilog="Example: service-ledger witness cosign growth.txt --key witness.key --log VKEY -o cosigned.txt")
+@click.group(
+    cls=Family,
+    epilog="Example: service-ledger witness cosign growth.txt --key witness.key --log VKEY -o cosigned.txt",
+)
 def witness() -> None:
     """Be a witness of somebody's ledger: cosign its heads, each only if it continues the last."""
 
@@ -341,7 +349,7 @@ def _write(file: str | None, data: bytes) -> None:
         click.echo(data, nl=False)
         return
     try:
-        path = Path(file).resolve()
+        path = output_path(file).resolve()
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return

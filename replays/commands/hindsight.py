@@ -21,8 +21,8 @@ from replays.commands.options import switches_of as _switches_of
 @click.command(epilog="Example: service-ledger hindsight --contract C-2041 --first 2025-10 --last 2026-09")
 @ledger_option
 @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
-@click.option("--first", required=True, help="First day (or month), 2026-03-01.")
-@click.option("--last", required=True, help="Last day (or month), included.")
+@click.option("--first", required=True, metavar="DATE", help="First day (or month), 2026-03-01.")
+@click.option("--last", required=True, metavar="DATE", help="Last day (or month), included, 2026-03-31.")
 @knowledge_options
 @json_option
 def hindsight(

@@ -15,8 +15,8 @@ from replays.commands.options import json_option, ledger_option, read_only_ledge
 @click.command(epilog="Example: service-ledger log --stream contract:C-2041 --type outage_started --from 2026-01")
 @ledger_option
 @click.option("--stream", help="Only this stream, like contract:C1 or service:S1.")
-@click.option("--type", "types", multiple=True, help="Only events of this type (repeatable).")
-@click.option("--from", "first", metavar="DATE", help="Happened on or after this day or month (UTC).")
+@click.option("--type", "types", multiple=True, help="Only events of this type, as in `events` (repeatable).")
+@click.option("--from", "first", metavar="DATE", help="Happened on or after this day or month (UTC), 2026-03-01.")
 @click.option("--to", "last", metavar="DATE", help="Happened on or before this day or month (UTC).")
 @click.option("--known-at", metavar="INSTANT", help="Recorded by this instant.")
 @click.option("--known-after", metavar="INSTANT", help="Recorded after this instant.")

@@ -18,13 +18,18 @@ from replays.commands.options import (
 
 
 @click.command(
-    epilog="Examples: `service-ledger obligations` prints the table; `service-ledger obligations --contract C-2041 "
-    "--at 2026-03-31T12:00:00+02:00 --state broken` says what was broken in March."
+    epilog="""\b
+Examples:
+  service-ledger obligations
+  service-ledger obligations --contract C-2041 --at 2026-03-31T12:00:00+02:00 --state broken"""
 )
 @ledger_option
 @click.option("--contract", help="Say where this contract stands; without it, the table of obligations.")
 @click.option("--at", "instant", metavar="INSTANT", help="The period is the one that holds it (default: now).")
-@click.option("--state", "wanted", multiple=True, metavar="STATE", help="Only those in this state (repeatable).")
+@click.option(
+    "--state", "wanted", multiple=True, metavar="STATE",
+    help="Only those in this state: broken, contested, pending, kept or nothing_to_judge (repeatable).",
+)  # fmt: skip
 @knowledge_options
 @json_option
 def obligations(

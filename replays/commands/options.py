@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_LEDGER = "service-ledger.db"
+
+
+class Family(click.Group):
+    """A group whose page shows the first sentence of each command whole, on as many lines as it takes."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        if cmd.short_help is None:
+            cmd.short_help = " ".join((cmd.help or "").split("\n\n")[0].split())
+        super().add_command(cmd, name)
 
 
 def ledger_option(function: F) -> F:
@@ -29,10 +39,16 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def reading_option(function: F) -> F:
+    """`--reading`: switches set for this once."""
+    told = "Set a switch of the reading; `service-ledger switches` lists them (repeatable)."
+    return click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help=told)(function)
+
+
 def knowledge_options(function: F) -> F:
     """`--known-at`, `--position`, `--reading`."""
     for option in (
-        click.option("--reading", "readings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch (repeatable)."),
+        reading_option,
         click.option("--position", type=int, help="Know only the entries up to this position."),
         click.option(
             "--known-at",
@@ -43,6 +59,21 @@ def knowledge_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def output_path(file: str) -> Path:
+    """Where an output is to be written, which is never over a ledger: refused as `ledger_exists`."""
+    from contextlib import suppress
+
+    from ledger.errors import Refused
+    from ledger.sqlite_header import head_of
+    from ledger.sqlite_schema import HEADER_BYTES, is_header
+
+    path = Path(file)
+    with suppress(OSError, ValueError):  # what is wrong with the place is said by who writes there
+        if path.is_file() and is_header(head_of(path, HEADER_BYTES)):
+            raise Refused("ledger_exists", f"{file} is a ledger, over which nothing is written; name another file")
+    return path
 
 
 def read_only_ledger(url: str) -> Any:

@@ -8,20 +8,34 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
 from replays.commands.options import json_option, ledger_option
 
 PROGRESS_FROM = 5_000  # lines from which progress is shown to whoever looks
+LONGEST_LINE_BYTES = 4 * 1024 * 1024  # an entry holds 65,535; blanks and \u escapes may make its line longer
+LONGEST_DOCUMENT_BYTES = 32 * 1024 * 1024  # of what an adapter reads, all of which is in memory at once
 
 
 @click.command(epilog="Example: service-ledger init book.db --terms my-booklet.toml")
 @click.argument("path", required=False)
 @ledger_option
-@click.option("--terms", "booklets", multiple=True, help="A booklet: a shipped name or a TOML file (repeatable).")
-@click.option("--origin", help="The name this ledger signs under, like example.org/ledger.")
+@click.option(
+    "--terms",
+    "booklets",
+    multiple=True,
+    metavar="BOOKLET",
+    help="A booklet to run on: a shipped name or a TOML file (repeatable; contracts run on the first unless they name "
+    "another).  [default: cegid-expert]",
+)
+@click.option(
+    "--origin",
+    metavar="NAME",
+    help="The name this ledger signs under, like example.org/ledger: at most 146 characters, no space, no plus sign. "
+    "Never changed afterwards.  [default: service-ledger/ and the ledger's own id]",
+)
 def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | None) -> None:
     """Make a new ledger, with its terms and calendar as the first entries."""
     from ledger import open_ledger
@@ -42,15 +56,38 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
     click.echo(f"{place}: a new ledger of {last} entries, running on {', '.join(chosen)}")
 
 
+class _WithAdapters(click.Command):
+    """A command whose help also lists the adapters and their options, read from their table when it is asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from ledger.intake import OPTIONS
+        from replays.reference import adapters
+
+        with formatter.section("Adapters (--from): what each reads, its options (in brackets: may be left out)"):
+            formatter.write_dl([(r["adapter"], f"{r['reads']}  {r['options']}".rstrip()) for r in adapters()])
+        with formatter.section("Options of adapters (--option NAME=VALUE)"):
+            formatter.write_dl(list(OPTIONS))
+        super().format_epilog(ctx, formatter)
+
+
 @click.command(
-    epilog="Examples: service-ledger record events.jsonl. "
-    "restic snapshots --json | service-ledger record - --from restic --subject contract:C1"
+    cls=_WithAdapters,
+    epilog="""\b
+Examples:
+  service-ledger record events.jsonl
+  restic snapshots --json | service-ledger record - --from restic --subject contract:C1
+  service-ledger record list.json --from borg --subject contract:C1 --zone UTC --option location=DC-A""",
 )
 @click.argument("file")
 @ledger_option
-@click.option("--from", "adapter", help="What the file holds, when not CloudEvents lines: restic, borg, ...")
-@click.option("--subject", help="The stream an adapter's events go to, like contract:C1.")
-@click.option("--zone", help="The time zone of a tool that writes local times without offset.")
+@click.option(
+    "--from",
+    "adapter",
+    metavar="ADAPTER",
+    help=f"The tool that wrote the file, when not CloudEvents lines; at most {LONGEST_DOCUMENT_BYTES >> 20} MiB of it.",
+)
+@click.option("--subject", metavar="STREAM", help="The stream an adapter's events go to, like contract:C1.")
+@click.option("--zone", help="The same as --option zone=...")
 @click.option(
     "--option",
     "options",
@@ -59,7 +96,7 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
     help="An option of the adapter, like location=DC-A (repeatable).",
 )
 @click.option("--recorded-by", default="operator", show_default=True, help="Who records, as a pseudonym.")
-@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Check everything, write nothing; not with --batch.")
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
@@ -82,6 +119,7 @@ def record(
 ) -> None:
     """Record a file of CloudEvents lines (or - for stdin) as one batch, all or nothing.
 
+    A line is at most 4 MiB long. What a tool wrote is turned into events by an adapter, named with --from.
     What `log --json` prints can be recorded in another ledger; that ledger keeps its own opening.
     """
     from ledger import open_ledger
@@ -92,7 +130,7 @@ def record(
     if adapter is None and (subject or zone or options):
         raise click.UsageError("--subject, --zone and --option are for the files of tools: say which with --from")
     lines: Iterable[Any]
-    lines = _adapted(adapter, file, subject, {**_named(options), "zone": zone}) if adapter is not None else _lines(file)
+    lines = _lines(file) if adapter is None else _adapted(adapter, file, subject, _named(options, zone))
     told = _Told(as_json, dry_run)
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
         given = _without_openings(drafts(_with_progress(lines), source=recorded_by))
@@ -166,39 +204,72 @@ def _without_openings(given: Iterable[Any]) -> Iterator[Any]:
             yield draft
 
 
-def _lines(file: str) -> Iterator[bytes]:
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """The file, or standard input for `-`. What reading it raises is refused as `no_file`."""
     from ledger.errors import Refused
 
     try:
         if file == "-":
-            yield from sys.stdin.buffer
+            yield sys.stdin.buffer
             return
         with Path(file).open("rb") as stream:
-            yield from stream
+            yield stream
     except OSError as error:
         raise Refused("no_file", f"{file}: {error.strerror or error}") from error
 
 
-def _named(options: tuple[str, ...]) -> dict[str, str]:
-    """The adapter's options given as `name=value`."""
+def _lines(file: str) -> Iterator[bytes]:
+    """Its lines; one that is longer than any event is refused before the rest of it is read."""
+    from ledger.errors import Refused
+
+    with _opened(file) as stream:
+        number = 1
+        while line := stream.readline(LONGEST_LINE_BYTES + 1):
+            if len(line) > LONGEST_LINE_BYTES:
+                hint = "one event stands on a line; what a tool wrote is read with --from"
+                raise Refused("input_too_large", f"over {LONGEST_LINE_BYTES:,} bytes; {hint}", number)
+            yield line
+            number += 1
+
+
+def _document(file: str) -> str:
+    """All of it, which an adapter reads as a whole; nothing past the limit is read."""
+    from ledger.errors import Refused
+
+    with _opened(file) as stream:
+        data = stream.read(LONGEST_DOCUMENT_BYTES + 1)
+    if len(data) > LONGEST_DOCUMENT_BYTES:
+        hint = "record it in parts, or ask the tool for less of it"
+        raise Refused("input_too_large", f"{file}: over {LONGEST_DOCUMENT_BYTES:,} bytes; {hint}")
+    return data.decode("utf-8-sig", "replace")
+
+
+def _named(options: tuple[str, ...], zone: str | None) -> dict[str, str]:
+    """The adapter's options given as `name=value`, and its zone."""
     from ledger.errors import Refused
 
     for option in options:
         if "=" not in option:
             raise Refused("bad_parameter", f"--option {option!r}: write name=value")
-    return dict(option.split("=", 1) for option in options)
+        if option.startswith("subject="):
+            raise Refused("bad_parameter", "--option subject=...: write --subject")
+    named = dict(option.split("=", 1) for option in options)
+    return {**named, "zone": zone} if zone is not None else named
 
 
 def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
     from ledger.errors import Refused
     from ledger.intake import read_with
 
-    text = b"".join(_lines(file)).decode("utf-8", "replace")
-    intake = read_with(adapter, text, subject=subject, **options)
+    try:
+        intake = read_with(adapter, _document(file), subject=subject, **options)
+    except Refused as refused:
+        if refused.code == "unknown_format":
+            raise Refused(refused.code, f"{file}: {refused.message}", refused.line) from None
+        raise
     for note in intake.notes:
         click.echo(f"service-ledger: note: {note}", err=True)
-    if text.strip() and not intake.events and not intake.notes:
-        raise Refused("bad_field", f"{file}: there is nothing in it that {adapter} writes")
     return list(intake.events)
 
 

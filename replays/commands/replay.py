@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from projections.questions import QUESTIONS, Question
-from replays.commands.asking import QuestionGroup, only_contract, question_options
+from replays.commands.asking import QuestionGroup, article_of, example_of, only_contract, question_options
 from replays.commands.options import (
     json_option,
     knowledge_options,
@@ -22,12 +22,18 @@ from replays.commands.options import switches_of as _switches_of
 @click.group(
     cls=QuestionGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Examples: service-ledger replay availability --contract C1 --month 2026-02 --known-at 2026-03-05T00:00:00Z "
-    "--and-known-at 2026-04-01T00:00:00Z. service-ledger replay availability --month 2026-02 --sensitivity. "
-    "service-ledger replay availability --month 2026-02 --under readings.toml",
+    epilog="""\b
+Examples:
+  service-ledger replay availability --month 2026-02 \\
+      --known-at 2026-03-05T00:00:00Z --and-known-at 2026-04-01T00:00:00Z
+  service-ledger replay availability --month 2026-02 --sensitivity
+  service-ledger replay availability --month 2026-02 --under readings.toml""",
 )
 def replay() -> None:
-    """Replay a question: what was known when, under which reading, and what turns the verdict."""
+    """Replay a question: what was known when, under which reading, and what turns the verdict.
+
+    Each takes what `ask` takes, and one or more of --and-known-at (or --and-position), --sensitivity and --under.
+    """
 
 
 def _command(question: Question) -> click.Command:
@@ -45,7 +51,10 @@ def _command(question: Question) -> click.Command:
 
     made = click.command(
         question.name,
-        help=f"Replay: {question.summary} (article {question.article}).",
+        help=f"Replay: {question.summary} ({article_of(question)}).\n\nGive one or more of --and-known-at (or "
+        "--and-position), --sensitivity and --under.",
+        short_help=f"{question.summary[0].upper()}{question.summary[1:]}.",
+        epilog=" ".join(f"Example: service-ledger replay {question.name} {example_of(question)} --sensitivity".split()),
         context_settings={"help_option_names": ["-h", "--help"]},
     )(command)
     made.params[1:1] = question_options(question)

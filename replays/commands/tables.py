@@ -13,16 +13,12 @@ from replays.commands.options import json_option
 @json_option
 def questions(as_json: bool) -> None:
     """List the questions and their parameters."""
-    from projections.questions import QUESTIONS
+    from projections.questions import QUESTIONS, takes
 
     _print(
-        [{"question": q.name, "article": q.article, "parameters": _params(q), "answers": q.summary} for q in QUESTIONS],
+        [{"question": q.name, "article": q.article, "parameters": takes(q), "answers": q.summary} for q in QUESTIONS],
         as_json,
     )
-
-
-def _params(question: object) -> str:
-    return " ".join(p.name if p.required else f"[{p.name}]" for p in question.params)  # type: ignore[attr-defined]
 
 
 @click.command()

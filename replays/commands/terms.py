@@ -6,10 +6,13 @@ import json
 
 import click
 
-from replays.commands.options import json_option, ledger_option, read_only_ledger
+from replays.commands.options import Family, json_option, ledger_option, read_only_ledger
 
 
-@click.group(epilog="Example: service-ledger terms record my-booklet.toml --effective-from 2026-01-01T00:00:00+01:00")
+@click.group(
+    cls=Family,
+    epilog="Example: service-ledger terms record my-booklet.toml --effective-from 2026-01-01T00:00:00+01:00",
+)
 def terms() -> None:
     """Show booklets; record another one, or a new version of one, in the ledger."""
 
@@ -41,9 +44,9 @@ def list_terms(url: str, as_json: bool) -> None:
 
 
 @terms.command("check")
-@click.argument("file")
+@click.argument("file", metavar="BOOKLET")
 def check(file: str) -> None:
-    """Check whether a ledger can run on a booklet's TOML file."""
+    """Check whether a ledger can run on a booklet: a TOML file, or one that is shipped (cegid-expert, always-on)."""
     from ledger.terms import load_booklet
 
     booklet = load_booklet(file)
@@ -51,12 +54,15 @@ def check(file: str) -> None:
 
 
 @terms.command("record")
-@click.argument("file")
+@click.argument("file", metavar="BOOKLET")
 @ledger_option
-@click.option("--effective-from", required=True, metavar="INSTANT", help="When it takes effect, with offset.")
+@click.option(
+    "--effective-from", required=True, metavar="INSTANT", help="When it takes effect, 2026-01-01T00:00:00+01:00."
+)
 @click.option("--recorded-by", default="operator", show_default=True, help="Who records, as a pseudonym.")
-def record_terms(file: str, url: str, effective_from: str, recorded_by: str) -> None:
-    """Record a booklet, whole, as a fact with a date like any other."""
+@json_option
+def record_terms(file: str, url: str, effective_from: str, recorded_by: str, as_json: bool) -> None:
+    """Record a booklet, a TOML file or one that is shipped, whole, as a fact with a date like any other."""
     from ledger import open_ledger
     from ledger.events import CalendarPublished
     from ledger.published import published_calendar, published_terms
@@ -72,6 +78,11 @@ def record_terms(file: str, url: str, effective_from: str, recorded_by: str) -> 
         if booklet.calendar is not None and booklet.calendar not in known:
             events.append(published_calendar(load_calendar(booklet.calendar), since))
         receipts = book.record(events, subject="ledger")
+    if as_json:
+        import msgspec
+
+        click.echo(b"\n".join(map(msgspec.json.encode, receipts)))
+        return
     click.echo(
         f"booklet {booklet.id} version {booklet.version}: {receipts[0].outcome}, position {receipts[0].position}"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from replays.commands.options import json_option, ledger_option, read_only_ledger
+from replays.commands.options import Family, json_option, ledger_option, read_only_ledger
 
 views_option = click.option(
     "--views",
@@ -19,8 +19,11 @@ views_option = click.option(
 
 
 @click.group(
-    epilog="Example: service-ledger views build && sqlite3 service-ledger.db.views.db "
-    "'SELECT contract, month, td_percent FROM availability_now WHERE breach'"
+    cls=Family,
+    epilog="""\b
+Example:
+  service-ledger views build
+  sqlite3 service-ledger.db.views.db 'SELECT contract, month, td_percent FROM availability_now WHERE breach'"""
 )
 def views() -> None:
     """Answers in SQL tables: availability, maintenance, backups, breaches, contracts, as known at every position.
