@@ -32,7 +32,6 @@ class SQLiteTransaction:
     """
 
     __slots__ = ("_begin", "_beside", "_connection", "_end", "_failure", "_position", "_tiles", "_told", "_unsettled")
-    portion = sql.BESIDE
 
     def __init__(
         self, begin: Callable[[], sql.Connection], end: Callable[[bool], None], told: Callable[[Any], Exception]

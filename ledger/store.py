@@ -68,10 +68,6 @@ class NewRow(NamedTuple):
 class Transaction(Protocol):
     """What a writer sees under the write lock: nobody else appends until it ends."""
 
-    @property
-    def portion(self) -> int:
-        """Of a long batch, how many rows it takes at once, best: some whole tiles of the tree."""
-
     def last(self) -> Row | None:
         """The last entry of the ledger, or None. Raises `Refused("damaged_ledger")` if later ones are gone."""
 

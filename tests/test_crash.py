@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ledger import open_ledger
-from ledger.sqlite_schema import BESIDE as PORTION
+from ledger.recording import PORTION
 from replays.verify import verify
 from tests.conftest import Clock
 from tests.story import CONTRACT

@@ -22,7 +22,7 @@ import pytest
 from ledger import open_ledger
 from ledger.errors import Refused
 from ledger.heads import reread
-from ledger.sqlite_schema import BESIDE as PORTION
+from ledger.recording import PORTION
 from tests.conftest import Clock
 from tests.story import CONTRACT
 from tests.traced import CAN_FAIL, OTHERS, SYNCS, WRITES, traced

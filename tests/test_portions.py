@@ -19,10 +19,9 @@ from ledger import codec, open_ledger, postgres_tree, tree
 from ledger.belonging import LEDGER_STREAM
 from ledger.errors import Refused
 from ledger.knowledge import Knowledge
+from ledger.recording import PORTION
 from ledger.sqlite_queue import WriterQueue
 from ledger.sqlite_schema import AT_ONCE, BESIDE
-from ledger.sqlite_schema import BESIDE as PORTION
-from ledger.sqlite_transaction import SQLiteTransaction
 from ledger.store import NewRow, Store, open_store
 from tests.conftest import Clock
 from tests.postgres import fresh_schema, meddling, shared_url, with_options
@@ -212,7 +211,7 @@ def threads() -> list[str]:
 
 
 def test_sqlite_takes_portions_in_beside_the_writer_and_has_them_all_before_anything_else_is_asked(tmp_path: Path) -> None:
-    assert SQLiteTransaction.portion == BESIDE, "or none would go beside"
+    assert BESIDE == PORTION, "or none would go beside"
     store = open_store(str(tmp_path / "book.db"), create=True)
     with store.write() as transaction:
         assert transaction.last() is None
@@ -360,7 +359,7 @@ def test_recorded_again_a_long_batch_is_looked_up_portion_by_portion(url: str, m
         again = book.record([OPENING, *outages(0, 2500)])
         assert [r.position for r in again] == [r.position for r in first]
         assert {r.outcome for r in again} == {"already_recorded"}
-        assert asked.count("states_at") <= 6, "a portion at a time"
+        assert asked.count("states_at") <= 4, "a portion at a time"
         assert "read_at" not in asked
         with pytest.raises(Refused, match="conflict"):
             book.record([*outages(0, 1200), {**outage(1200), "data": {**outage(1200)["data"], "note": "otherwise"}}])
