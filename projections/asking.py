@@ -7,7 +7,7 @@ the same bytes, whatever the engine, the store or the machine.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,9 +16,10 @@ from msgspec import Struct
 from ledger import __version__
 from ledger.book import Ledger
 from ledger.errors import Refused
-from ledger.history import History
+from ledger.history import History, positions_of
 from ledger.readings import DEFAULT
-from ledger.spans import Instant, seconds
+from ledger.spans import Instant, Span, seconds
+from ledger.workdays import Calendar, iso_week
 from ledger.zones import TZ_VERSION
 from projections.frame import Frame, Frames
 from projections.questions import Question, instant_of, question, read, written
@@ -111,6 +112,8 @@ def answer_from(
     frames = frames or Frames(history, switches)
     frame = _frame_named(history, frames, values)
     finding = asked.function()(history, frames, **values)
+    calendars = frames.calendars_within(*_period(values, history, frames))
+    framing = {*frame.because, *started.positions, *positions_of(fact for fact, _ in calendars)}
     return Answer(
         question=asked.name,
         params=written(values),
@@ -120,12 +123,12 @@ def answer_from(
         root=root,
         reading={**frame.reading.as_dict(), "knowledge": history.knowledge},
         terms=frame.terms_version,
-        calendar=frame.calendar_version,
+        calendar=", ".join([frame.calendar_version, *(name for _, name in calendars)]),
         tz=TZ_VERSION,
         software=__version__,
         result=finding.result,
         workings=finding.workings,
-        because=tuple(sorted({*finding.because, *frame.because, *started.positions})),
+        because=tuple(sorted({*finding.because, *framing})),
     )
 
 
@@ -144,9 +147,25 @@ def _anchor(values: Mapping[str, Any], history: History, frames: Frames) -> Inst
     return min(history.now, history.last_known_at)
 
 
-def _first_instant(value: Any, frame: Frame) -> Instant:
-    from ledger.workdays import iso_week
+def _period(values: Mapping[str, Any], history: History, frames: Frames) -> Span:
+    """From the first instant of the period asked about to its end; of an instant, or of no period, nothing more."""
+    start = _anchor(values, history, frames)
+    for name in ("month", "last", "end"):
+        value = values.get(name)
+        if value is not None:
+            return start, value if isinstance(value, int) else _end(value, frames.at(start).calendar)
+    return start, start
 
+
+def _end(value: Any, calendar: Calendar) -> Instant:
+    if isinstance(value, date):
+        return calendar.at(value, "24:00")
+    if "W" in value:
+        return calendar.at(iso_week(value) + timedelta(days=6), "24:00")
+    return calendar.month(int(value[:4]), int(value[5:7]))[1]
+
+
+def _first_instant(value: Any, frame: Frame) -> Instant:
     if isinstance(value, date):
         return frame.calendar.at(value)
     if "W" in value:

@@ -17,6 +17,7 @@ from ledger.readings import DEFAULT, Reading
 from ledger.spans import Instant, seconds
 from ledger.terms import Terms, calendar_for, parse_terms
 from ledger.workdays import Calendar, CalendarData
+from projections.calendars import by_day, in_turn, place_at
 from projections.watched import LookedAt, WatchedReading, watched_calendar
 
 T = TypeVar("T")
@@ -72,8 +73,14 @@ class Frames:
     def _at(self, instant: Instant) -> Frame:
         terms_fact, named_by = self._terms(instant)
         adopted = self._history.adopted_at(instant)
-        calendar_fact = self._calendar(terms_fact, instant)
-        return self._frame(terms_fact, calendar_fact, [*named_by, *adopted], adopted)
+        versions = self._calendars(terms_fact)
+        return self._frame(terms_fact, versions, place_at(versions, instant), [*named_by, *adopted], adopted)
+
+    def calendars_within(self, start: Instant, end: Instant) -> list[tuple[Fact, str]]:
+        """The versions of the calendar that take effect after `start` and before `end`, in turn, and their names."""
+        versions = self._calendars(self._terms(start)[0])
+        within = [f for f in versions[place_at(versions, start) + 1 :] if seconds(f.event.effective_from) < end]
+        return [(fact, _version(fact.event)) for fact in within]
 
     def once(self, work: Callable[[History], T]) -> T:
         """What is read in the history alone, under no reading: done once for all frames that share it."""
@@ -103,18 +110,20 @@ class Frames:
         """The same frames with other switches set by the question."""
         return Frames(self._history, {**self._switches, **switches})
 
-    def _frame(self, terms_fact: Fact, calendar_fact: Fact | None, because: list[Fact], adopted: list[Fact]) -> Frame:
-        facts = [terms_fact, *because] + ([] if calendar_fact is None else [calendar_fact])
-        published = None if calendar_fact is None else calendar_fact.event
+    def _frame(
+        self, terms_fact: Fact, versions: list[Fact], place: int, because: list[Fact], adopted: list[Fact]
+    ) -> Frame:
+        facts = [terms_fact, *because, *versions[place : place + 1]]
+        published = tuple(Same(fact.event) for fact in versions)
         frame = _framed(
-            Same(terms_fact.event), Same(published), tuple(sorted({p for f in facts for p in f.positions})),
+            Same(terms_fact.event), published, place, tuple(sorted({p for f in facts for p in f.positions})),
             tuple(Same(fact.event) for fact in adopted), tuple(self._switches.items()),
         )  # fmt: skip
         if self._looked_at is None:
             return frame
         calendar = frame.calendar
-        if published is not None and frame.terms.calendar.named_list is None:
-            calendar = watched_calendar(calendar, published.lists, self._looked_at)
+        if published and frame.terms.calendar.named_list is None:
+            calendar = watched_calendar(calendar, _table(published, place).lists, self._looked_at)
         reading = WatchedReading(frame.reading, self._looked_at)
         return structs.replace(frame, reading=reading, calendar=calendar, comparing=True)
 
@@ -135,20 +144,28 @@ class Frames:
                 named, named_by = event.terms, [fact]
         return named, named_by
 
-    def _calendar(self, terms_fact: Fact, instant: Instant) -> Fact | None:
+    def _calendars(self, terms_fact: Fact) -> list[Fact]:
+        """The known versions of the calendar the terms name, in turn; none where they name none."""
         wanted = _parsed(Same(terms_fact.event)).calendar.id
         if wanted is None:
-            return None
+            return []
         published = [f for f in self._history.frame if isinstance(f.event, CalendarPublished)]
-        return _in_force([f for f in published if f.event.calendar == wanted], instant, f"calendar {wanted!r}")
+        versions = in_turn([f for f in published if f.event.calendar == wanted])
+        if not versions:
+            raise _unknown(f"calendar {wanted!r}")
+        return versions
 
 
 def _in_force(versions: list[Fact], instant: Instant, what: str) -> Fact:
     """The version in force at an instant: the latest that takes effect by then, else the first."""
     if not versions:
-        raise Refused("unknown_terms", f"the ledger holds no {what}; record it with `service-ledger terms`")
+        raise _unknown(what)
     begun = [f for f in versions if seconds(f.event.effective_from) <= instant]
     return max(begun, key=lambda f: (seconds(f.event.effective_from), f.position)) if begun else versions[0]
+
+
+def _unknown(what: str) -> Refused:
+    return Refused("unknown_terms", f"the ledger holds no {what}; record it with `service-ledger terms`")
 
 
 class Same:
@@ -173,7 +190,7 @@ def _parsed(published: Same) -> Terms:
 
 @lru_cache(maxsize=256)
 def _framed(
-    terms: Same, published: Same, because: tuple[int, ...], adopted: tuple[Same, ...],
+    terms: Same, published: tuple[Same, ...], place: int, because: tuple[int, ...], adopted: tuple[Same, ...],
     switches: tuple[tuple[str, str], ...],
 ) -> Frame:  # fmt: skip
     """The one frame of these facts, whichever history of the contract they are read in."""
@@ -184,19 +201,23 @@ def _framed(
     return Frame(
         terms=_parsed(terms),
         reading=reading,
-        calendar=_calendar_for(terms, published, reading.holidays),
+        calendar=_calendar_for(terms, published, place, reading.holidays),
         terms_version=f"{terms.it.terms} {terms.it.version}",
-        calendar_version="none" if published.it is None else _version(published.it),
+        calendar_version=_version(published[place].it) if published else "none",
         because=because,
     )
 
 
 @lru_cache(maxsize=64)
-def _calendar_for(terms: Same, published: Same, holidays: str) -> Calendar:
+def _calendar_for(terms: Same, published: tuple[Same, ...], place: int, holidays: str) -> Calendar:
     """The one calendar of these terms and this table (of no event: none), which then keeps its hash."""
-    event = published.it
-    tables = {} if event is None else {event.calendar: _calendar_data(event)}
+    tables = {published[place].it.calendar: _table(published, place)} if published else {}
     return calendar_for(_parsed(terms), tables, DEFAULT.with_switches({"holidays": holidays}))
+
+
+@lru_cache(maxsize=64)
+def _table(published: tuple[Same, ...], place: int) -> CalendarData:
+    return by_day([(seconds(each.it.effective_from), _calendar_data(each.it)) for each in published], place)
 
 
 def _calendar_data(event: Any) -> CalendarData:
