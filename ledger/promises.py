@@ -82,7 +82,7 @@ class CalendarTerms(Promise, frozen=True):
 class AvailabilityTerms(Promise, frozen=True):
     """The rate promised for a month over the reference hours (D-PRT), and what may lower it (article 6).
 
-    `minimum_percent` is exact. `vantages` are patterns (`*` stands for anything) of the places
+    `minimum_percent` is exact. `vantages` are patterns (of file names: `*`, `?`, `[0-9]`) of the places
     availability is judged from; none written is anywhere.
     """
 

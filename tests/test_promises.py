@@ -55,12 +55,12 @@ def test_the_reference_period_of_the_first_months_of_2026(month: int, minutes: i
     assert length(PARIS.opening(TERMS.availability.week, PARIS.month(2026, month))) == minutes * 60
 
 
-@pytest.mark.parametrize("vantage", [None, "", "fr-metro", "FR_METRO", "fr-metro/paris-1", "fr", "Paris-2"])
+@pytest.mark.parametrize("vantage", [None, "", "fr-metro", "FR_METRO", "fr-metro/paris-1", "fr", "Paris-2", "FR-75", "fr-2A", "France métropolitaine"])
 def test_availability_is_judged_from_metropolitan_france(vantage: str | None) -> None:
     assert TERMS.availability.judged_from(vantage)
 
 
-@pytest.mark.parametrize("vantage", ["fr-reunion", "us-east-1", "de", "abroad"])
+@pytest.mark.parametrize("vantage", ["fr-reunion", "FR-974", "France-Reunion", "France d'outre-mer", "us-east-1", "de", "abroad"])
 def test_what_is_seen_from_elsewhere_only_is_not_judged(vantage: str) -> None:
     assert not TERMS.availability.judged_from(vantage)
     assert ALWAYS_ON.terms.availability.judged_from(vantage)
