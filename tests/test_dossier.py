@@ -11,6 +11,7 @@ from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import pytest
+from msgspec.structs import replace
 
 from ledger import Refused, open_ledger
 from ledger.demo import DEMO
@@ -18,10 +19,12 @@ from replays.cli import run
 from replays.dossier import Dossier, gather, write_dossier
 from replays.dossier_pages import Block, heading, html, pdf, sentence, table
 from replays.dossier_sections import pages
+from replays.dossier_workings import cut
 from replays.verify import verify
 from replays.words.language import languages
-from tests.leftovers import mixed, same
+from tests.leftovers import mixed, names_on, same
 from tests.replaying import demo_path
+from tests.spoken import strings
 from tests.story import CONTRACT, instant
 
 KNOWN = instant(DEMO["known_at"])
@@ -112,8 +115,8 @@ def test_the_bundle_inside_verifies_and_holds_each_receipt(made: Path, tmp_path:
 @pytest.mark.parametrize(
     ("language", "pieces"),
     [
-        (EN, ("Friday 20 March 2026 at 11:30 (UTC+1)", "99.4487%", "−480 s (8 min)", "outage O-06 did not count", "broken")),
-        (FR, ("vendredi 20 mars 2026 à 11 h 30 (UTC+1)", "99,4487 %", "−480 s (8 min)", "l’indisponibilité O-06 ne compte pas", "manqué")),
+        (EN, ("Friday 20 March 2026 at 11:30 (UTC+1)", "99.4487%", "−480 s (−8 min)", "outage O-06 did not count", "broken")),
+        (FR, ("vendredi 20 mars 2026 à 11 h 30 (UTC+1)", "99,4487 %", "−480 s (−8 min)", "l’indisponibilité O-06 ne compte pas", "manqué")),
     ],
     ids=["en", "fr"],
 )  # fmt: skip
@@ -141,6 +144,34 @@ def test_no_english_is_left_on_a_french_page(told: Dossier, all_told: dict[str, 
     for name, each in {"D-1": told, **all_told}.items():
         english, french = (html(lang.code, lang.code, pages(each, lang)).decode() for lang in (EN, FR))
         assert (same(english, french), mixed(french)) == ([], []), name
+
+
+def test_no_name_for_programs_is_on_a_page(told: Dossier, all_told: dict[str, Dossier]) -> None:
+    """Of each kind of question, in both languages; codes of choices stand apart, in a type of their own."""
+    for name, each in {"D-1": told, **all_told}.items():
+        ids = {text for fact in each.facts for text in strings(fact.payload)} | {f"contract:{each.contract}"}
+        for lang in (EN, FR):
+            page = html(lang.code, lang.code, pages(each, lang)).decode()
+            assert names_on(page, ids) == [], (name, lang.code)
+            assert "<code>" in page
+
+
+def test_a_question_no_clause_leaves_open_says_so(told: Dossier) -> None:
+    alone = replace(told, sensitivity=replace(told.sensitivity, readings=1))
+    assert "No clause leaves a choice of reading open here." in words(pages(alone, EN))
+    assert "1 readings" not in words(pages(alone, EN))
+
+
+def test_sets_of_choices_and_rows_that_are_left_out_are_counted(told: Dossier, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = (("overlap=sum",), ("partial_effect=any",), ("open_outage=ignore",))
+    many = replace(told, sensitivity=replace(told.sensitivity, turning_sets=sets))
+    for shown, said in ((1, "2 more sets of choices turn it."), (2, "One more set of choices turns it."), (3, None)):
+        monkeypatch.setattr("replays.dossier_sections.MOST_SETS", shown)
+        assert (said or "more set") in words(pages(many, EN)) or said is None
+        assert said is not None or "more set" not in words(pages(many, EN))
+    texts = {"cut": "{count} more", "cut_one": "one more"}
+    monkeypatch.setattr("replays.dossier_workings.MOST_ROWS", 2)
+    assert [[b.text for b in cut(texts, ("a",), [("x",)] * n)][1:] for n in (2, 3, 4)] == [[], ["one more"], ["2 more"]]
 
 
 @pytest.mark.soak
