@@ -86,7 +86,7 @@ def gather(
         period=period,
         answers=answers,
         comparison=comparison,
-        sensitivity=sensitivity(history, asked, values, {}),
+        sensitivity=sensitivity(history, asked, values, {}, progress),
         months=tuple(m for m in back.months if m.month == values.get("month")) if back else (),
         breaches=_breaches(back, asked.name),
         facts=_facts(book, history, found, [*answers.values()], comparison),

@@ -153,16 +153,29 @@ def _verdicts(page: Page) -> list[Block]:
     """Each answer a column, each figure a row; the verdict first."""
     told, lang, t = page.told, page.lang, page.t
     columns = {name: leaves(answer.result) for name, answer in told.answers.items()}
-    paths = list(dict.fromkeys(path for found in columns.values() for path in found if path))
-    blocks: list[Block] = []
-    if len(paths) > MOST_FIGURES:
-        blocks.append(sentence(t["only_differing"].format(count=len(paths))))
-        paths = [path for path in paths if len({repr(found.get(path)) for found in columns.values()}) > 1]
+    blocks, paths = _few(page, list(columns.values()))
     rows = [[t["verdict"], *(t[verdict(a.question, a.result)] for a in told.answers.values())]]
     for path in paths:
         shown = [lang.figure(path, found.get(path)) for found in columns.values()]
         rows.append([lang.path(path, told.dispute.question), *shown])
     return [heading(t["verdicts"]), *blocks, *cut(t, (t["figure"], *(t[name] for name in columns)), rows)]
+
+
+def _few(page: Page, columns: list[dict[str, Any]]) -> tuple[list[Block], list[str]]:
+    """The figures shown: all of them; of too many those of what is judged; of still too many those that differ."""
+    t = page.t
+    paths = list(dict.fromkeys(path for found in columns for path in found if path))
+    if len(paths) <= MOST_FIGURES:
+        return [], paths
+    states = [path for path in paths if path.endswith(".state")]
+    idle = {s.removesuffix(".state") for s in states if {f.get(s) for f in columns} == {"nothing_to_judge"}}
+    blocks = [sentence(t["idle"].format(count=len(idle)))] if idle else []
+    paths = [path for path in paths if path.rpartition(".")[0] not in idle]
+    if len(paths) <= MOST_FIGURES:
+        return blocks, paths
+    differing = [path for path in paths if len({repr(found.get(path)) for found in columns}) > 1]
+    said = t["only_differing" if differing else "none_differs"].format(count=page.lang.amount(len(paths), ""))
+    return [*blocks, sentence(said)], differing
 
 
 def _months(page: Page) -> list[Block]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ledger import Refused, open_ledger
 from ledger.demo import DEMO
+from projections import ask
 from replays.cli import run
 from replays.dossier import Dossier, gather, write_dossier
 from replays.dossier_pages import Block, heading, html, pdf, sentence, table
@@ -160,6 +161,35 @@ def test_a_question_no_clause_leaves_open_says_so(told: Dossier) -> None:
     alone = replace(told, sensitivity=replace(told.sensitivity, readings=1))
     assert "No clause leaves a choice of reading open here." in words(pages(alone, EN))
     assert "1 readings" not in words(pages(alone, EN))
+
+
+def test_of_too_many_figures_those_of_nothing_to_judge_go_first_then_those_that_are_the_same(
+    told: Dossier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dossier over `obligations` shows what is kept and broken, though nothing moved since the opening."""
+    answers = {when: given(told, "obligations", at="2026-04-16T05:20:00Z") for when in ("at_opening", "now")}
+    asked = replace(told, answers=answers, dispute=replace(told.dispute, question="obligations", params={}))
+    said = words(pages(asked, FR))
+    assert "Omises, n’ayant rien à juger : 77 obligations." in said
+    assert "A5.4 – état | manquée | manquée" in said
+    assert "manquées | 1" in said  # and in the workings
+    monkeypatch.setattr("replays.dossier_sections.MOST_FIGURES", 10)
+    said = words(pages(asked, EN))
+    assert "None of the 48 figures differs" in said
+    assert "A5.4 – state" not in said
+
+
+def given(told: Dossier, asked: str, **params: str) -> Any:
+    with open_ledger(demo_path(), create=False, read_only=True) as book:
+        return ask(book, asked, contract=told.contract, known_at=KNOWN, **params)
+
+
+def test_a_dossier_says_when_not_every_reading_was_explored(told: Dossier) -> None:
+    some = replace(told, sensitivity=replace(told.sensitivity, coverage="some"))
+    assert "readings that the clauses leave open not all were searched" in words(pages(some, EN))
+    assert "n’ont pas toutes été explorées ; sur celles qui l’ont été" in words(pages(some, FR))
+    assert "Toutes les combinaisons n’ont pas été explorées." in words(pages(some, FR))
+    assert "not all were searched" not in words(pages(told, EN))
 
 
 def test_sets_of_choices_and_rows_that_are_left_out_are_counted(told: Dossier, monkeypatch: pytest.MonkeyPatch) -> None:
