@@ -278,6 +278,30 @@ def test_an_unknown_dispute_writes_no_file(tmp_path: Path, capsys: Any, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dossier_is_never_written_over_a_file_nor_half(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE_LEDGER", demo_path())
+    out = tmp_path / "d.zip"
+    words = ["dossier", "D-1", "--contract", "C-2041", "--known-at", DEMO["known_at"], "--no-pdf", "-o", str(out)]
+    assert run(words) == 0
+    made = out.read_bytes()
+    capsys.readouterr()
+    assert run(words) == 2
+    assert capsys.readouterr().err == f"service-ledger: file_exists: {out} is there already; name another\n"
+    assert out.read_bytes() == made
+    with open_ledger(demo_path(), create=False, read_only=True) as book, pytest.raises(Refused, match="file_exists"):
+        write_dossier(book, "C-2041", "D-1", KNOWN, out)
+    monkeypatch.setattr("replays.dossier.write_zip", full)
+    words[-1] = str(tmp_path / "again.zip")
+    assert run(words) == 4
+    assert "store_failed" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["d.zip"]
+
+
+def full(out: Any, files: Any) -> None:
+    out.write(b"half")
+    raise OSError(28, "No space left on device")
+
+
 def test_without_the_extra_the_pdf_is_refused_and_html_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "typst", None)
     blocks = [heading("a", 1)]

@@ -46,11 +46,10 @@ def export(url: str, contract: str | None, form: str, output: str, **options: An
     """
     from replays.commands.asking import only_contract
     from replays.export import export_bundle, gather
-    from replays.tabular import write_tables
+    from replays.outputs import free
+    from replays.tabular import DIRECTORIES, write_tables
 
-    out = Path(output)
-    if out.exists():
-        raise click.UsageError(f"{output} is there already; name another")
+    out = free(Path(output), parents=form in DIRECTORIES)
     with read_only_ledger(url) as book:
         wanted = _wanted(book, contract or only_contract(book), options)
         told = wanted.known_at.isoformat() if wanted.known_at else "any time, every period taken as over"

@@ -13,7 +13,7 @@ from replays.commands.options import ledger_option, read_only_ledger
 @ledger_option
 @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
 @click.option("--known-at", metavar="INSTANT", help="As known at this instant (`now`).")
-@click.option("-o", "--out", default="dossier.zip", show_default=True, help="The file to write.")
+@click.option("-o", "--out", default="dossier.zip", show_default=True, help="What to write; refused if it is there.")
 @click.option("--key", metavar="FILE", help="Sign the present head with this key: a receipt for each entry relied on.")
 @click.option("--no-pdf", is_flag=True, help="HTML only; needs no extra.")
 def dossier(
@@ -30,14 +30,16 @@ def dossier(
     from projections.questions import instant_of
     from replays.commands.progress import progress
     from replays.dossier import write_dossier
+    from replays.outputs import free
 
+    place = free(Path(out))
     asked = wall_clock() if known_at in (None, "now") else instant_of("--known-at", known_at)
     with read_only_ledger(url) as book:
         signer = None if key is None else read_key(key, origin_of(book.store))
         head = None if key is None else sign_head(book, key)
         with progress() as tell:
             told = write_dossier(
-                book, contract or only_contract(book), name, moment(ceil_seconds(asked)), Path(out),
+                book, contract or only_contract(book), name, moment(ceil_seconds(asked)), place,
                 with_pdf=not no_pdf, checkpoint=head, key=signer, progress=tell,
             )  # fmt: skip
     proven = "" if key is None else ", each with its receipt"
