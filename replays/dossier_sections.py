@@ -68,6 +68,8 @@ def _brief(page: Page) -> list[Block]:
     for name, answer in (("brief_now", now), ("brief_first", first)):
         known_at = page.lang.value("known_at", answer.known_at)
         lines.append(t[name].format(known_at=known_at, verdict=t[verdict(answer.question, answer.result)]))
+    if isinstance(now.result, Mapping) and now.result.get("status") == "provisional":
+        lines.insert(2, t["brief_running"])
     found = told.sensitivity
     if found.readings == 1:
         return [heading(t["brief"]), *map(sentence, [*lines, t["brief_one"]])]
@@ -298,7 +300,8 @@ def _levers(page: Page) -> list[Block]:
     for found in page.told.months:
         spare = found.spare_seconds
         amount = lang.value("seconds", abs(spare)) if spare else lang.value("", "0 s")
-        blocks += [heading(t["levers"]), sentence(t["short_of" if spare < 0 else "to_spare"].format(amount=amount))]
+        margin = "short_of" if spare < 0 else "to_spare" if found.over else "left"
+        blocks += [heading(t["levers"]), sentence(t[margin].format(amount=amount))]
         rows = [(lang.note(lv.shown) or lv.shown, lang.value("ground", lv.ground), lang.value("seconds", lv.seconds),
                  t["yes"] if lv.turns else t["no"], lang.value("positions", list(lv.positions)))
                 for lv in found.levers]  # fmt: skip

@@ -20,6 +20,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
      "Selon ce qui est connu le {known_at}, le verdict est : {verdict}."),
     ("brief_first", "By what was known on {known_at}, it was: {verdict}.",
      "Selon ce qui était connu le {known_at}, il était : {verdict}."),
+    ("brief_running", "The period is not over: this is what is so up to now.",
+     "La période n’est pas achevée : ceci vaut à ce jour."),
     ("brief_every", "Over all {count} readings that the clauses leave open, it is: {outcome}.",
      "Sur toutes les lectures que les clauses laissent ouvertes ({count}), il est : {outcome}."),
     ("brief_some", "Of the {count} readings that the clauses leave open not all were searched; over those that were, "
@@ -116,6 +118,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("yes", "yes", "oui"), ("no", "no", "non"),
     ("to_spare", "{amount} were left before the promise was broken.",
      "Il restait {amount} de marge avant de manquer à l’engagement."),
+    ("left", "{amount} are left; the month is not over.", "Il reste {amount} de marge ; le mois n’est pas achevé."),
     ("short_of", "{amount} are missing for the promise to have been kept.",
      "Il manque {amount} pour que l’engagement ait été tenu."),
     ("month", "The month", "Le mois"),

@@ -260,6 +260,18 @@ def test_a_decided_reading_has_a_column_of_its_own_and_alters_no_other(book: Any
     assert "it alters no entry" in said
 
 
+@pytest.mark.parametrize(("known_at", "over"), [("2026-03-20T00:00:00Z", False), ("2026-04-01T00:00:00Z", True)])
+def test_a_month_that_is_not_over_is_not_told_as_kept_for_good(book: Any, tell: Any, known_at: str, over: bool) -> None:
+    tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
+    tell("2026-03-10T08:00:00Z", "dispute_opened", {"dispute": "D", "question": "availability",
+         "params": {"month": "2026-03"}, "reason": "too slow"})  # fmt: skip
+    found = gather(book, "C1", "D", instant(known_at))
+    said = words(pages(found, FR))
+    assert ("La période n’est pas achevée : ceci vaut à ce jour." in said) is not over
+    assert ("de marge ; le mois n’est pas achevé." in said) is not over
+    assert ("de marge avant de manquer à l’engagement." in said) is over
+
+
 def test_a_question_without_a_month_has_no_month_pictures(book: Any, tell: Any, tmp_path: Path) -> None:
     tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
     tell("2026-04-03T08:00:00Z", "dispute_opened", {"dispute": "D", "question": "maintenance", "reason": "short notice"})
