@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ledger import tree
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.merkle import Frontier, leaf_hashes
 from ledger.store import NewRow, Row, Store
@@ -41,7 +42,8 @@ def copy(source: Store, target: Store, progress: Progress | None = None, page: i
     present = target.last()
     begun = present.position if present else 0
     if begun > size:
-        raise Refused("ledger_exists", f"the target holds {begun} entries, the source {size}: it is no copy of it")
+        held = number_of(begun, "entry")
+        raise Refused("ledger_exists", f"the target holds {held}, the source {size}: it is no copy of it")
     for row, there in _pairs(source, target, begun, page):
         if row != there:
             raise Refused("ledger_exists", f"the target differs at position {row.position}: it is another ledger")

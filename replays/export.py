@@ -24,6 +24,7 @@ from ledger import __version__, merkle
 from ledger.book import Ledger
 from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.codec import Entry
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.events import LedgerOpened
 from ledger.merkle import leaf_hashes
@@ -118,7 +119,7 @@ def _head(book: Ledger, wanted: Wanted) -> Checkpoint:
     if head.origin != first.origin:
         raise Refused("head_conflict", f"that head is of {head.origin}; this ledger is {first.origin}")
     if not 0 < head.size <= book.position or root_at(book.store, head.size) != head.root:
-        raise Refused("head_conflict", f"this ledger does not hold the {head.size} entries of that head")
+        raise Refused("head_conflict", f"this ledger does not hold the {number_of(head.size, 'entry')} of that head")
     return head
 
 

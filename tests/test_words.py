@@ -188,6 +188,16 @@ def test_moments_are_written_in_legal_time_with_their_offset(written: str, engli
         ("over_bytes", 0, "0 bytes", "0 octet"),
         ("over_bytes", 1, "1 byte", "1 octet"),
         ("limit", "1 B", "1 B", "1 octet"),
+        ("limit", "1 reviews", "1 review", "1 revue de service"),
+        ("amount", "10 users, 1 dossiers", "10 users, 1 dossier", "10 utilisateurs, 1 dossier"),
+        ("amount", "1 users, 50 dossiers", "1 user, 50 dossiers", "1 utilisateur, 50 dossiers"),
+        ("amount", "2 calls waiting", "2 calls waiting", "2 appels en attente"),
+        ("amount", "1 calls waiting", "1 call waiting", "1 appel en attente"),
+        ("why", "1 usable copy", "1 usable copy", "1 copie utilisable"),
+        ("why", "3 usable copies", "3 usable copies", "3 copies utilisables"),
+        ("why", "over without one: 2026-02-07", "over without one: 7 February 2026", "période écoulée sans sauvegarde : 7 février 2026"),
+        ("why", "over without one: 2026-02-07, 2026-02-08", "over without one: 7 February 2026, 8 February 2026",
+         "périodes écoulées sans sauvegarde : 7 février 2026, 8 février 2026"),
         ("bytes", 2_060_000_000_000, "2,060,000,000,000 bytes", "2 060 000 000 000 octets"),
         ("positions", [1613, 1762], "1613, 1762", "1613, 1762"),
         ("version", "25.2", "25.2", "25.2"),
@@ -286,6 +296,22 @@ def test_a_fact_says_what_people_wrote_as_they_wrote_it_and_has_one_colon_at_a_t
     assert EN.fact("corrected", mended).endswith("It now says this (outage: O1; at: Tuesday 17 February 2026 at 14:05 (UTC+1)).")
     opened = {"dispute": "D", "question": "availability", "reason": "why", "params": {"month": "2026-02"}}
     assert FR.fact("dispute_opened", opened).endswith(" Paramètres (mois\u202f: février 2026).")
+
+
+@pytest.mark.parametrize(
+    ("users", "dossiers", "english", "french"),
+    [
+        (1, 1, "1 named user and 1 dossier", "1 utilisateur nommé et 1 dossier"),
+        (0, 2, "0 named users and 2 dossiers", "0 utilisateur nommé et 2 dossiers"),
+        (1200, 1, "1,200 named users and 1 dossier", "1 200 utilisateurs nommés et 1 dossier"),
+    ],
+)
+def test_words_after_a_number_agree_with_it(users: int, dossiers: int, english: str, french: str) -> None:
+    told = {"at": "2026-02-17T14:05:00+01:00", "named_users": users, "dossiers": dossiers}
+    assert EN.fact("recette_measured", told).endswith(f"held {english}.")
+    quoted = {"request": "S", "reason": "1 user(s) away"}
+    assert "1 user(s) away" in EN.fact("support_request_excluded", quoted)  # what people wrote is theirs
+    assert FR.fact("recette_measured", told).replace("\u202f", " ").endswith(f"comptait {french}.")
 
 
 # --- no name for programs ---

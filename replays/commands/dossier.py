@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ledger.counting import number_of
 from replays.commands.asking import only_contract
 from replays.commands.options import ledger_option, read_only_ledger
 
@@ -43,6 +44,5 @@ def dossier(
                 with_pdf=not no_pdf, checkpoint=head, key=signer, progress=tell,
             )  # fmt: skip
     proven = "" if key is None else ", each with its receipt"
-    click.echo(
-        f"{out}: dispute {told.dispute.dispute}, {told.dispute.state}, {len(told.facts)} entries relied on{proven}"
-    )
+    relied = number_of(len(told.facts), "entry")
+    click.echo(f"{out}: dispute {told.dispute.dispute}, {told.dispute.state}, {relied} relied on{proven}")

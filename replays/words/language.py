@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ledger.counting import agreed
 from ledger.readings import SWITCHES, switch_named
 from ledger.spans import Instant
 from ledger.zones import local_moment
@@ -22,7 +23,8 @@ from replays.words.tables import FIRM, NARROW
 NOTHING = "–"
 NUMBER = "#"  # in place of a field's name: a text of digits is a number here, not an id or a version
 PLAIN = {"positions", "position", "because", "entries", "target", "size", "year", "format"}  # numbers that are names
-NUMERAL = re.compile(r"-?\d+")
+ENDING = re.compile(r"\((s|x)\)")
+AFTER_NUMBER = re.compile(r"{(\w+)}((?:[ \u00a0][^\W\d_]+(?:\((?:s|x)\))?){1,3})")
 UNITS = ("seconds", "bytes", "minutes", "percent")
 UNIT_OF = {"excluded_by_ground": "seconds"}
 SPANS_OF_DAYS = {"billed_days"}  # lists of first and last day, both included
@@ -179,11 +181,23 @@ class Language(Struct, frozen=True):
                 named = set(pattern.groupindex.values())
                 groups = [g if n in named else self._group(g) for n, g in enumerate(found.groups(), 1)]
                 if self.code == "en":
-                    return english.format("", *groups) if english else self._english(text, found, groups)
-                first, last = found.groups()[:1], found.groups()[-1:]
-                many = abs(int(first[0])) > 1 if first and NUMERAL.fullmatch(first[0]) else ", " in "".join(last)
-                return re.sub(r"\((s|x)\)", r"\1" if many else "", french.format("", *groups))
+                    return english.format("", *groups) if english else agreed(self._english(text, found, groups))
+                numbers = {str(n): group for n, group in enumerate(found.groups(), 1)}
+                many = ", " in "".join(found.groups()[-1:])
+                return ENDING.sub(r"\1" if many else "", self._agreeing(french, numbers)).format("", *groups)
         return None
+
+    def _agreeing(self, template: str, values: Mapping[str, Any]) -> str:
+        """A template whose words agree with the number put in before them: `{1} lieu(x)`, `{users} named user(s)`."""
+
+        def ended(found: re.Match[str]) -> str:
+            written = str(values.get(found[1]))
+            if not re.fullmatch(r"-?\d+", written):
+                return found[0]
+            many = abs(int(written)) > 1 if self.code == "fr" else abs(int(written)) != 1
+            return f"{{{found[1]}}}" + ENDING.sub(r"\1" if many else "", found[2])
+
+        return AFTER_NUMBER.sub(ended, template)
 
     def _group(self, text: str) -> str:
         parts = text.split(", ")
@@ -274,7 +288,7 @@ class Language(Struct, frozen=True):
         if template is not None:
             named = re.findall(r"{(\w+)}", template)
             shown = {name: self.value(name, payload.get(name)) for name in named}
-            said = re.sub(r"{(\w+)}", lambda found: shown[found[1]], template)
+            said = re.sub(r"{(\w+)}", lambda found: shown[found[1]], self._agreeing(template, payload))
             rest = {name: value for name, value in rest.items() if name not in named}
         if not rest:
             return said
