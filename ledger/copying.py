@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger import tree
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.merkle import Frontier, leaf_hashes
 from ledger.store import LOCK_TIMEOUT_SECONDS, NewRow, Row, Store, postgres_store, sqlite_path
@@ -74,7 +75,8 @@ def copy(source: Store, target: Store, progress: Progress | None = None, page: i
     present = target.last()
     begun = present.position if present else 0
     if begun > size:
-        raise Refused("ledger_exists", f"the target holds {begun} entries, the source {size}: it is no copy of it")
+        held = number_of(begun, "entry")
+        raise Refused("ledger_exists", f"the target holds {held}, the source {size}: it is no copy of it")
     for row, there in _pairs(source, target, begun, page):
         if row != there:
             raise Refused("ledger_exists", f"the target differs at position {row.position}: it is another ledger")

@@ -89,6 +89,7 @@ REFUSALS: tuple[tuple[str, int, str], ...] = (
     ("store_failed", EXIT_STORE, "the disk or the server failed; what was acknowledged is kept"),
     ("damaged_ledger", EXIT_STORE, "the stored bytes contradict themselves"),
     ("no_file", EXIT_USAGE, "the file cannot be read"),
+    ("file_exists", EXIT_USAGE, "the file to write is there already; nothing is written over"),
     ("missing_extra", EXIT_USAGE, "an optional part of the software is not installed"),
     ("cannot_write", EXIT_STORE, "an output could not be written; what was recorded stands"),
     # evidence

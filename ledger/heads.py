@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary, proxy
 
 from ledger import merkle, proofs, tree
 from ledger.checkpoint import Checkpoint, cosign_checkpoint, open_checkpoint, parse_checkpoint, sign_checkpoint
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.headlock import WAIT_SECONDS, HeadLock
 from ledger.keys import keys_of, origin_of, read_key
@@ -81,7 +82,7 @@ def present_head(store: Store, origin: str, size: int) -> Checkpoint:
     read_again = reread(store, size)
     root = tree.root_at(store, size)
     if root != read_again:
-        raise Refused("damaged_ledger", f"the tree over {size} entries has another root than their bytes")
+        raise Refused("damaged_ledger", f"the tree over {number_of(size, 'entry')} has another root than their bytes")
     return Checkpoint(origin, size, root)
 
 
@@ -131,8 +132,8 @@ def _continues(store: Store, earlier: Checkpoint, size: int, who: str) -> None:
     if earlier.size > size:
         raise Refused(
             "head_conflict",
-            f"the ledger holds {size} entries, {who} {earlier.size}: entries after position {size} are missing here "
-            "(an old copy, or its end was cut off)",
+            f"the ledger holds {number_of(size, 'entry')}, {who} {earlier.size}: entries after position {size} are "
+            "missing here (an old copy, or its end was cut off)",
         )
     if earlier.size == 0:
         if earlier.root != merkle.EMPTY_ROOT:
@@ -176,7 +177,8 @@ def receipt(store: Store, position: int, checkpoint: bytes) -> bytes:
         raise Refused("bad_position", f"position {position} is not under that head; it speaks of 1 to {head.size}")
     last, row = store.last(), store.read_at(position)
     if last is None or row is None or last.position < head.size:
-        raise Refused("head_conflict", f"that head speaks of {head.size} entries; the ledger does not hold so many")
+        told = number_of(head.size, "entry")
+        raise Refused("head_conflict", f"that head speaks of {told}; the ledger does not hold so many")
     node, leaf = _node_at(store, head.size), leaf_hash(row.state)
     path = merkle.inclusion_proof(position - 1, head.size, node)
     try:
@@ -201,7 +203,7 @@ def _node_at(store: Store, size: int) -> Node:
 
 def _at_fault(head: Checkpoint, position: int, leaf: bytes, node: Node) -> Refused:
     if merkle.frontier(head.size, node).root() != head.root:
-        return Refused("head_conflict", f"that head's root over {head.size} entries is not this ledger's")
+        return Refused("head_conflict", f"that head's root over {number_of(head.size, 'entry')} is not this ledger's")
     if node(0, position - 1) != leaf:
         return Refused("damaged_ledger", f"the entry at position {position} is not the one the tree was built over")
     return Refused("damaged_ledger", f"a tile of the tree over position {position} is not made of those below it")
@@ -222,7 +224,8 @@ def proof_lines(store: Store, held: Checkpoint, head: Checkpoint) -> list[str]:
     if held.origin != head.origin:
         raise Refused("head_conflict", f"the held head is of {held.origin}, not of {head.origin}")
     if held.size > head.size:
-        raise Refused("head_conflict", f"the held head speaks of {held.size} entries, this one of {head.size} only")
+        told = number_of(held.size, "entry")
+        raise Refused("head_conflict", f"the held head speaks of {told}, this one of {head.size} only")
     _continues(store, head, head.size, "that head speaks of")
     _continues(store, held, head.size, "the held head speaks of")
     if held.size == 0:
@@ -258,14 +261,16 @@ def check_extension(data: bytes, held: Checkpoint | None, keys: list[VerifierKey
     head = open_checkpoint(checkpoint, keys)
     if held is None:
         if old or proof:
-            raise Refused("head_conflict", f"the proof is from a head of {old} entries, and none is held")
+            raise Refused("head_conflict", f"the proof is from a head of {number_of(old, 'entry')}, and none is held")
         return head, checkpoint
     if held.origin != head.origin:
         raise Refused("head_conflict", f"the held head is of {held.origin}, this one of {head.origin}")
     if old != held.size and head.size != held.size:
-        raise Refused("head_conflict", f"the held head speaks of {held.size} entries; the proof is from {old}")
+        told = number_of(held.size, "entry")
+        raise Refused("head_conflict", f"the held head speaks of {told}; the proof is from {old}")
     if head.size < held.size or (head.size == held.size and head.root != held.root):
-        raise Refused("head_conflict", f"the head of {head.size} entries contradicts the held one of {held.size}")
+        told = number_of(head.size, "entry")
+        raise Refused("head_conflict", f"the head of {told} contradicts the held one of {held.size}")
     if 0 < held.size < head.size:
         merkle.verify_consistency(held.size, head.size, proof, held.root, head.root)
     return head, checkpoint

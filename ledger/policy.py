@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from ledger.checkpoint import Checkpoint, parse_text
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.notes import COSIGNATURE, ED25519, VerifierKey, open_note, parse_vkey
 
@@ -102,8 +103,14 @@ def accept(policy: Policy, data: bytes, logs: Iterable[VerifierKey] = ()) -> Jud
     """The same, refused with `no_quorum` when too few witnesses cosigned."""
     judged = judge(policy, data, logs)
     if not judged.quorum_met:
-        raise Refused("no_quorum", f"the {len(judged.cosigned)} known witnesses of this head are not the quorum")
+        raise Refused("no_quorum", short_of_quorum(judged))
     return judged
+
+
+def short_of_quorum(judged: Judged) -> str:
+    """That those who cosigned are not enough."""
+    known = number_of(len(judged.cosigned), "known witness of this head is", "known witnesses of this head are")
+    return f"the {known} not the quorum"
 
 
 def parse_policy(data: bytes) -> Policy:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from ledger import merkle, tree
 from ledger.checkpoint import Checkpoint, parse_checkpoint
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.headlock import beside, replace, take
 from ledger.heads import own_head
@@ -105,7 +106,8 @@ def _published_head(book: Ledger, root: Path, head: Checkpoint) -> int:
     if before.size > head.size:
         raise Refused(
             "head_conflict",
-            f"{root / 'checkpoint'}: it speaks of {before.size} entries already, the one to publish of {head.size}",
+            f"{root / 'checkpoint'}: it speaks of {number_of(before.size, 'entry')} already, "
+            f"the one to publish of {head.size}",
         )
     return before.size
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 
 from msgspec import json
 
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.sqlite_tree import TREE_SCHEMA
 from ledger.store import OPENING_TOPICS, Columns, Lines, NewRow, Row
@@ -283,4 +284,5 @@ def opening_rows(connection: Connection) -> list[Row]:
 
 def _refuse_gap(of_what: str, first: int, last: int, expected: int, count: int) -> None:
     if first != expected or last - first != count - 1:
-        raise Refused("damaged_ledger", f"{of_what} {expected} to {last}: only {count} entries are there")
+        there = number_of(count, "entry is", "entries are")
+        raise Refused("damaged_ledger", f"{of_what} {expected} to {last}: only {there} there")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.merkle import HASH_BYTES, MAX_SIZE, Node, root
 
@@ -114,7 +115,7 @@ def read_entries(data: bytes, width: int) -> list[bytes]:
             raise Refused("bad_bundle", f"an entry bundle that ends within entry {len(entries)} of {width}")
         entries.append(data[start:at])
     if at != len(data):
-        raise Refused("bad_bundle", f"an entry bundle with bytes after its {width} entries")
+        raise Refused("bad_bundle", f"an entry bundle with bytes after its {number_of(width, 'entry')}")
     return entries
 
 

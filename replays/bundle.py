@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 from zlib import crc32
 
+from ledger.counting import number_of
 from ledger.errors import Refused
 
 FORMAT = "service-ledger-bundle/1"
@@ -237,7 +238,7 @@ class Bundle:
                 *_, count, size, offset = struct.unpack(_END64, wide)
         if not 0 < count <= MAX_MEMBERS:
             code = "over_limit" if count else "bad_bundle"
-            raise Refused(code, f"{count} files; a bundle has 1 to {MAX_MEMBERS}")
+            raise Refused(code, f"{number_of(count, 'file')}; a bundle has 1 to {MAX_MEMBERS}")
         expected = _end(count, size, offset) if max(size, offset) <= self.size else b""
         if offset + size + len(expected) != self.size or self._at(offset + size, len(expected)) != expected:
             raise Refused("bad_bundle", "the end of the zip does not fit its directory: cut short, or bytes added")

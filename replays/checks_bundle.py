@@ -14,6 +14,7 @@ from hashlib import sha256
 from ledger import __version__, merkle
 from ledger.checkpoint import Checkpoint, parse_checkpoint, parse_text
 from ledger.codec import Entry
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.kept_entries import KeptEntries
 from ledger.merkle import leaf_hashes
@@ -117,7 +118,7 @@ class _Run:
             found = digest(self.bundle.stream(path))
             if (found.size, found.sha256) != (file.bytes, file.sha256):
                 raise Failed(f"{path} is not the file the manifest lists")
-        return f"{len(listed)} files are as listed"
+        return f"{number_of(len(listed), 'file is', 'files are')} as listed"
 
     def checkpoint(self) -> str:
         signed = "log/checkpoint" in self.bundle.members
@@ -128,7 +129,8 @@ class _Run:
         m = self.manifest
         if (self.head.origin, self.head.size, root_text(self.head.root)) != (m.origin, m.size, m.root):
             raise Failed("the head is not the one the manifest names")
-        return f"{m.size} entries of {m.origin} under the root {m.root}" + ("" if signed else ", not signed")
+        told = f"{number_of(m.size, 'entry')} of {m.origin} under the root {m.root}"
+        return told if signed else f"{told}, not signed"
 
     def _signed(self) -> bytes | None:
         name = _HEAD[True]
@@ -152,7 +154,7 @@ class _Run:
         try:
             return check_held(self.trust, self.head, self._root_at)
         except NotChecked as why:
-            agree = f" ({len(brought)} earlier heads in the bundle agree)" if brought else ""
+            agree = f" ({number_of(len(brought), 'earlier head')} in the bundle agreeing)" if brought else ""
             raise NotChecked(f"{why}{agree}") from None
 
     def _proof(self, name: str) -> None:
@@ -179,7 +181,7 @@ class _Run:
         from ledger.timestamps import verify
 
         seen = [verify(self.bundle.read(name, 1 << 20), head, self.trust.roots) for name in tokens]
-        return f"{len(seen)} tokens over this head, the first of {min(seen).isoformat()}"
+        return f"{number_of(len(seen), 'token')} over this head, the first of {min(seen).isoformat()}"
 
     def tiles(self) -> str:
         m = self.manifest
@@ -215,7 +217,8 @@ class _Run:
         opened = Shown("", self.streams, size=0, position=0, known_at=None, root_of=str).opened
         if (opened.ledger, opened.origin) != (self.manifest.ledger, self.manifest.origin):
             raise Failed("the entry that opened the ledger names another ledger or origin", 1)
-        return f"{self.audit.count} entries have the hashes of their places; {self.head.size} in all"
+        one, many = "entry has the hash of its place", "entries have the hashes of their places"
+        return f"{number_of(self.audit.count, one, many)}; {self.head.size} in all"
 
     def _keep(self, positions: Sequence[int], found: Sequence[Entry | None]) -> None:
         told: dict[str, list[tuple[int, Entry]]] = {}
@@ -257,7 +260,7 @@ class _Run:
 
     def versions(self) -> str:
         """No entry of a stream is left out, and no stream the contract named."""
-        told = self.audit.result(VERSIONS, f"{len(self.audit.versions)} streams without a gap")
+        told = self.audit.result(VERSIONS, f"{self.audit.streams()} without a gap")
         for stream, last in sorted(self.manifest.streams.items()):
             if self.audit.versions.get(stream, 0) != last:
                 raise Failed(f"{stream} ends at version {self.audit.versions.get(stream, 0)}, the manifest says {last}")
@@ -304,7 +307,7 @@ class _Run:
                 raise Failed(f"{name} is not what the entries give{self._made_by()}")
         if readings_file(switches, self.given) != given:
             raise Failed("readings.json is not the reading of the answers")
-        return f"{len(asked)} answers found again, byte for byte"
+        return f"{number_of(len(asked), 'answer')} found again, byte for byte"
 
     def evidence(self) -> Bundled:
         """What the contract's own verdicts are asked again of."""
@@ -324,7 +327,7 @@ class _Run:
         for name in sorted(set(wanted) | there):
             if name not in there or name not in wanted or self.bundle.read(name) != wanted[name]:
                 raise Failed(f"{name} is not as in the entry in force")
-        return f"{len(wanted)} are as in their entries"
+        return number_of(len(wanted), "is as in its entry", "are as in their entries")
 
     def report(self) -> str:
         """The pages written again from the answers found; by another release, their hash is all there is."""

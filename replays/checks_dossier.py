@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.checkpoint import Checkpoint, parse_checkpoint
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.merkle import HASH_BYTES, verify_inclusion
 from ledger.proofs import MAX_RECEIPT_BYTES, parse_receipt
@@ -43,7 +44,8 @@ def check_dossier(path: Path, trust: Trust, max_bytes: int, checks: Checks) -> N
     """Every check of a dossier, then those of the bundle inside, each named after it."""
     try:
         with Bundle(path, max_bytes, is_dossier_name) as dossier:
-            checks.add("dossier container", "ok", f"{len(dossier.members)} files, {dossier.size} bytes")
+            held = f"{number_of(len(dossier.members), 'file')}, {number_of(dossier.size, 'byte')}"
+            checks.add("dossier container", "ok", held)
             manifest = _manifest(dossier)
             checks.add("dossier manifest", "ok", f"dispute {manifest['dispute']} of contract {manifest['contract']}")
             checks.add("dossier files", "ok", _files(dossier, manifest))
@@ -79,7 +81,7 @@ def _files(dossier: Bundle, manifest: dict[str, Any]) -> str:
             digest.update(chunk)
         if digest.hexdigest() != file["sha256"] or dossier.members[file["path"]].size != file["bytes"]:
             raise Refused("bad_bundle", f"{file['path']} is not the file the manifest lists")
-    return f"{len(listed)} files are as listed"
+    return f"{number_of(len(listed), 'file is', 'files are')} as listed"
 
 
 def _evidence(dossier: Bundle, trust: Trust, max_bytes: int, checks: Checks) -> None:
@@ -90,7 +92,8 @@ def _evidence(dossier: Bundle, trust: Trust, max_bytes: int, checks: Checks) -> 
                 file.write(chunk)
         with Bundle(inner, max_bytes) as bundle:
             inside = Checks()
-            inside.add("container", "ok", f"{len(bundle.members)} files of the bundle inside, {bundle.size} bytes")
+            held = f"{number_of(len(bundle.members), 'file')} of the bundle inside, {number_of(bundle.size, 'byte')}"
+            inside.add("container", "ok", held)
             check_bundle(bundle, trust, inside)
             checks.found += inside.found
             receipts = [name for name in dossier.members if name.startswith("receipts/")]
@@ -108,7 +111,7 @@ def _receipts(dossier: Bundle, names: list[str], bundle: Bundle) -> str:
         if receipt.index != position - 1 or receipt.checkpoint != checkpoint or position > head.size:
             raise Refused("bad_proof", f"{name} is of another entry, or under another head than the bundle's")
         verify_inclusion(receipt.index, head.size, _leaf(bundle, head, receipt.index), receipt.path, head.root)
-    return f"{len(names)} receipts, each for its entry under the bundle's head"
+    return f"{number_of(len(names), 'receipt')}, each for its entry under the bundle's head"
 
 
 def _leaf(bundle: Bundle, head: Checkpoint, index: int) -> bytes:

@@ -15,6 +15,7 @@ from typing import NoReturn
 import msgspec
 
 from ledger.codec import MAX_ENTRY_BYTES, TOPICS, UPCASTS, Entry, Unread, decode_entry
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.events import VOCABULARY
 from replays.checks import Failed
@@ -41,6 +42,10 @@ class EntryAudit:
         if check in self._problems:
             raise Failed(*self._problems[check])
         return told
+
+    def streams(self) -> str:
+        """How many streams the entries are of."""
+        return number_of(len(self.versions), "stream")
 
     def page(
         self, positions: Sequence[int], states: Sequence[bytes], columns: Columns | None = None
@@ -80,7 +85,7 @@ class EntryAudit:
     def _one(self, position: int, state: bytes) -> Entry | None:
         try:
             if len(state) > MAX_ENTRY_BYTES:
-                raise ValueError(f"an entry of {len(state)} bytes")
+                raise ValueError(f"an entry of {number_of(len(state), 'byte')}")
             entry = decode_entry(state)
             if isinstance(entry.event, Unread) or _encoder.encode(entry) != state:
                 _check_raw(state, entry)

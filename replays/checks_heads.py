@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, parse_text
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.merkle import EMPTY_ROOT
 from ledger.notes import VerifierKey, open_note, parse_note, parse_vkey
-from ledger.policy import Judged, Policy, judge
+from ledger.policy import Judged, Policy, judge, short_of_quorum
 from ledger.tree import root_text
 from replays.checks import Failed, NotChecked
 
@@ -69,9 +70,10 @@ def check_witnesses(trust: Trust, judged: Judged | None) -> str:
     if judged is None:
         raise NotChecked("it rests on: policy")
     if not judged.quorum_met:
-        raise Failed(f"no_quorum: the {len(judged.cosigned)} known witnesses of this head are not the quorum")
+        raise Failed(f"no_quorum: {short_of_quorum(judged)}")
     if trust.policy.quorum is None:
-        raise NotChecked(f"the policy asks for none; {len(judged.cosigned)} known witnesses cosigned")
+        known = number_of(len(judged.cosigned), "known witness", "known witnesses")
+        raise NotChecked(f"the policy asks for none; {known} cosigned")
     times = [datetime.fromtimestamp(at, UTC).isoformat() for _, at in judged.cosigned if at < 2**33]
     return f"{len(judged.cosigned)} cosigned, the first at {min(times, default='an unreadable time')}"
 
@@ -84,8 +86,8 @@ def check_held(trust: Trust, head: Checkpoint, root_at: Callable[[int], bytes]) 
     if held.origin != head.origin:
         raise Failed(f"the held head is of {held.origin}, this log is {head.origin}")
     if held.size > head.size:
-        raise Failed(f"the held head speaks of {held.size} entries, this log of {head.size}: its end was cut off, or "
-                     "this is an older copy", head.size + 1)  # fmt: skip
+        raise Failed(f"the held head speaks of {number_of(held.size, 'entry')}, this log of {head.size}: its end was "
+                     "cut off, or this is an older copy", head.size + 1)  # fmt: skip
     found = root_at(held.size) if held.size else EMPTY_ROOT
     if found != held.root:
         raise Failed(

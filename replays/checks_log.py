@@ -12,6 +12,7 @@ from pathlib import Path
 from ledger import tree
 from ledger.checkpoint import Checkpoint, parse_checkpoint
 from ledger.codec import Entry
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.events import LedgerOpened
 from ledger.merkle import HASH_BYTES, frontier, leaf_hashes
@@ -41,7 +42,7 @@ def check_ledger(store: Store, trust: Trust, checks: Checks) -> None:
         ("entries", run.entries, ("container",)),
         (COLUMNS, lambda: run.audit.result(COLUMNS, "stream, version and type are those of the bytes"), ("entries",)),
         (CANONICAL, lambda: run.audit.result(CANONICAL, "each entry is written the one way"), ("entries",)),
-        (VERSIONS, lambda: run.audit.result(VERSIONS, f"{len(run.audit.versions)} streams, no gap"), ("entries",)),
+        (VERSIONS, lambda: run.audit.result(VERSIONS, f"{run.audit.streams()}, no gap"), ("entries",)),
         (CLOCK, lambda: run.audit.result(CLOCK, "never decreasing"), ("entries",)),
         ("tiles", run.tiles, ("entries",)),
         ("root", run.root, ("entries", "tiles")),
@@ -75,7 +76,7 @@ class _Ledger:
         self.size = last.position
         told = self.store.stat()
         self.has_tree = (told["engine"], told["schema_version"]) != ("sqlite", 1)  # the one schema without a tree
-        return f"{self.size} entries at {self.store.url}"
+        return f"{number_of(self.size, 'entry')} at {self.store.url}"
 
     def entries(self) -> str:
         self.tile_audit = TileAudit(self.store, self.has_tree)
@@ -84,7 +85,7 @@ class _Ledger:
             while start <= self.size:
                 start = self._page(start)
                 self.tell("entries read", start - 1, self.size)
-        return f"{self.size} entries read, no position missing"
+        return f"{number_of(self.size, 'entry')} read, no position missing"
 
     def _page(self, start: int) -> int:
         """Reads the entries from a position on, and gives the one after them."""
@@ -114,7 +115,7 @@ class _Ledger:
         found = self.tile_audit.root()
         if self.has_tree and tree.root_at(self.store, self.size) != found:
             raise Failed("the stored tree has another root than the entries")
-        return f"{root_text(found)} over {self.size} entries"
+        return f"{root_text(found)} over {number_of(self.size, 'entry')}"
 
     def held(self) -> str:
         head = Checkpoint(self.origin, self.size, self.tile_audit.root())
@@ -146,7 +147,7 @@ def check_published(directory: Path, trust: Trust, checks: Checks) -> None:
         ("held head", run.held, treed),
         ("entries", run.entries, treed),
         (CANONICAL, lambda: run.audit.result(CANONICAL, "each entry is written the one way"), (*treed, "entries")),
-        (VERSIONS, lambda: run.audit.result(VERSIONS, f"{len(run.audit.versions)} streams, no gap"),
+        (VERSIONS, lambda: run.audit.result(VERSIONS, f"{run.audit.streams()}, no gap"),
          (*treed, "entries")),
         (CLOCK, lambda: run.audit.result(CLOCK, "never decreasing"), (*treed, "entries")),
         ("answers", lambda: _no_answers(), ()),
@@ -185,7 +186,7 @@ class _Published:
     def checkpoint(self) -> str:
         self.data = self._file("checkpoint", 1 << 20) or b""
         self.head = parse_checkpoint(self.data)
-        return f"{self.head.size} entries of {self.head.origin} under the root {root_text(self.head.root)}"
+        return f"{number_of(self.head.size, 'entry')} of {self.head.origin} under the root {root_text(self.head.root)}"
 
     def policy(self) -> str:
         self.judged = check_policy(self.trust, self.data)
@@ -227,7 +228,7 @@ class _Published:
                 found = self.audit.page(range(first, first + len(states)), states)
             if first == 1 and _origin(found[0]) != self.head.origin:
                 raise Failed("the entry that opened the ledger names another origin", 1)
-        return f"{self.head.size} entries have the hashes of their places"
+        return number_of(self.head.size, "entry has the hash of its place", "entries have the hashes of their places")
 
     def _pages(self) -> Iterator[tuple[int, list[bytes]]]:
         """Entry bundles, several at once, each compared with its hash tile."""

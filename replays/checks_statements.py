@@ -23,6 +23,7 @@ from ledger.belonging import LEDGER_STREAM
 from ledger.book import Ledger, services_named
 from ledger.codec import Entry, decode_entries, decode_entry
 from ledger.corrections import ACTS, corrections_of, replacement
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.events import AvailabilityStatementIssued, Corrected, DisputeReplayed, Event
 from ledger.history import History
@@ -95,15 +96,17 @@ class Verdicts:
 
     def statements(self, evidence: Evidence) -> str:
         """The figures and the root of each statement, and of each correction of one."""
-        return self._again(AvailabilityStatementIssued, evidence, _stated, _state, "are what the entries give")
+        told = "is what the entries give", "are what the entries give"
+        return self._again(AvailabilityStatementIssued, evidence, _stated, _state, told)
 
     def replays(self, evidence: Evidence) -> str:
         """The digest of each answer a dispute was replayed with."""
-        return self._again(DisputeReplayed, evidence, _replayed, _ask, "have the digest of the answer given again")
+        told = "has the digest of the answer given again", "have the digest of the answer given again"
+        return self._again(DisputeReplayed, evidence, _replayed, _ask, told)
 
     def _again(
         self, kind: type[Event], evidence: Evidence, verdicts: Callable[[KeptEntries], Iterator[Said]],
-        again: Callable[[Then, int, Any], None], told: str,
+        again: Callable[[Then, int, Any], None], told: tuple[str, str],
     ) -> str:  # fmt: skip
         count = 0
         wrong: list[tuple[int, str]] = []
@@ -125,14 +128,16 @@ class Verdicts:
         return _ended(count, wrong, unread, told)
 
 
-def _ended(count: int, wrong: list[tuple[int, str]], unread: list[tuple[int, str]], told: str) -> str:
+def _ended(
+    count: int, wrong: list[tuple[int, str]], unread: list[tuple[int, str]], told: tuple[str, str]
+) -> str:
     if wrong:
         position, why = min(wrong)
-        raise Failed(f"{len(wrong)} of {count} are not found again: {why}", position)
+        raise Failed(f"{number_of(len(wrong), f'of {count} is', f'of {count} are')} not found again: {why}", position)
     if unread:
         position, why = min(unread)
         raise NotChecked(f"{len(unread)} of {count}, the first at position {position}: {why}")
-    return f"{count} {told}" if count else "none is recorded"
+    return number_of(count, *told) if count else "none is recorded"
 
 
 class Then:

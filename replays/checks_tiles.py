@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ledger import merkle
+from ledger.counting import number_of
 from ledger.merkle import HASH_BYTES, leaf_hashes, root
 from ledger.store import Store
 from ledger.tiles import WIDTH, WIDTH_BITS, Tile, node_from_tiles, split_hashes, width_in
@@ -26,7 +27,7 @@ def check_tiles(size: int, read: Callable[[Tile], bytes]) -> str:
                 roots.append(root(hashes))
             count += 1
         below, level = roots, level + 1
-    return f"{count} tiles, each hashed into the one above"
+    return f"{number_of(count, 'tile')}, each hashed into the one above"
 
 
 def _compare(tile: Tile, hashes: Sequence[bytes], expected: Sequence[bytes]) -> None:

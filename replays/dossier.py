@@ -40,6 +40,7 @@ from replays.dossier_texts import LANGUAGES
 from replays.dossier_told import Dossier, Fact
 from replays.export import Wanted, export_bundle
 from replays.hindsight import Hindsight, Known, hindsight
+from replays.outputs import free, whole
 from replays.pictures import pictures
 from replays.readings import sensitivity
 from replays.words import moments
@@ -86,7 +87,7 @@ def gather(
         period=period,
         answers=answers,
         comparison=comparison,
-        sensitivity=sensitivity(history, asked, values, {}),
+        sensitivity=sensitivity(history, asked, values, {}, progress),
         months=tuple(m for m in back.months if m.month == values.get("month")) if back else (),
         breaches=_breaches(back, asked.name),
         facts=_facts(book, history, found, [*answers.values()], comparison),
@@ -185,8 +186,10 @@ def write_dossier(
 
     Under a signed `checkpoint` of this ledger it holds a receipt (a C2SP tlog-proof) for each entry relied on;
     `key`, which must have signed it, signs the bundle's manifest too. Raises `Refused`: as `gather`;
-    `head_conflict`; `missing_extra` without the reports extra, unless `with_pdf` is false.
+    `head_conflict`; `file_exists`; `store_failed`; `missing_extra` without the reports extra, unless `with_pdf` is
+    false.
     """
+    free(out)
     told = gather(book, contract, name, known_at, progress)
     files: dict[str, bytes] = {}
     for language in languages(told.zone):
@@ -201,13 +204,8 @@ def write_dossier(
         for fact in told.facts:
             files[f"receipts/{fact.position}.proof"] = receipt(book.store, fact.position, checkpoint)
     files[MANIFEST] = _manifest(told, files)
-    part = out.with_name(f"{out.name}.part")
-    try:
-        with part.open("wb") as file:
-            write_zip(file, files)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(out) as part, part.open("wb") as file:
+        write_zip(file, files)
     return told
 
 
@@ -227,11 +225,12 @@ def _evidence(
     named = [value[:7] for key, value in told.dispute.params.items() if key in ("at", "on")]
     months = [f"{day:%Y-%m}" for day in told.period] if told.period else named or [told.dispute.opened_at[:7]]
     part = out.with_name(f"{out.name}.bundle.part")
+    wanted = Wanted(
+        contract=told.contract, first=months[0], last=months[-1], known_at=told.known_at, checkpoint=checkpoint,
+        key=key,
+    )  # fmt: skip
     try:
-        wanted = Wanted(
-            contract=told.contract, first=months[0], last=months[-1], known_at=told.known_at, checkpoint=checkpoint,
-            key=key,
-        )  # fmt: skip
+        part.unlink(missing_ok=True)  # what a kill left of an earlier one
         export_bundle(book, wanted, part, progress)
         return part.read_bytes()
     finally:

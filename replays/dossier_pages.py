@@ -17,7 +17,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from ledger.errors import Refused
+from ledger.readings import SWITCHES
 from replays.report_texts import STYLE
+
+CODE = re.compile(rf"\b((?:{'|'.join(s.name for s in SWITCHES)})=[a-z0-9_]+)\b")  # of a choice of reading
 
 
 class Block(Struct, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ def _html(block: Block) -> str:
     if block.kind == "picture":
         return f"<figure>{block.svg}<figcaption>{escape(block.text)}</figcaption></figure>"
     if block.kind == "sentence":
-        return f"<p>{escape(block.text)}</p>"
+        return f"<p>{_marked(block.text)}</p>"
     head = "".join(f"<th>{escape(cell)}</th>" for cell in block.heads)
     rows = "".join("<tr>" + "".join(map(html_cell, row)) + "</tr>\n" for row in block.rows)
     return f"<table><thead><tr>{head}</tr></thead>\n{rows}</table>"
@@ -70,7 +73,12 @@ def _html(block: Block) -> str:
 def html_cell(cell: str) -> str:
     """A cell; one with a word too long for its column may part it anywhere."""
     long = ' class="long"' if any(len(word) > 24 for word in cell.split()) else ""
-    return f"<td{long}>{escape(cell)}</td>"
+    return f"<td{long}>{_marked(cell)}</td>"
+
+
+def _marked(text: str) -> str:
+    """A text with the codes of choices, which are for programs, set apart."""
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def pdf(language: str, title: str, foot: str, blocks: Sequence[Block]) -> bytes:
@@ -112,7 +120,7 @@ def _typst(language: str, title: str, foot: str, blocks: Sequence[Block], folder
         if block.kind == "heading":
             out.append(f"#heading(level: {block.level}, {_literal(block.text)})\n")
         elif block.kind == "sentence":
-            out.append(f"#par({_literal(block.text)})\n")
+            out.append(f"#par({_breakable(block.text)})\n")
         elif block.kind == "picture":
             (folder / f"{number}.svg").write_text(block.svg, encoding="utf-8")
             image = f'image("{number}.svg", width: 100%)'
@@ -139,8 +147,11 @@ def _typst_table(block: Block) -> str:
 
 
 def _breakable(cell: str) -> str:
-    """Long paths and codes may break after their signs, hashes anywhere; zero-width spaces tell where."""
-    return _literal(" ".join(word if len(word) < 24 else _broken(word) for word in cell.split(" ")))
+    """Choices set apart. Long paths and codes may break after their signs, hashes anywhere: zero-width spaces tell."""
+    words = [part.split(" ") for part in CODE.split(cell)]
+    parts = [" ".join(word if len(word) < 24 else _broken(word) for word in part) for part in words]
+    told = [f"raw({_literal(part)})" if n % 2 else _literal(part) for n, part in enumerate(parts) if part or n == 0]
+    return " + ".join(told)
 
 
 def _broken(word: str) -> str:

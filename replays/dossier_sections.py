@@ -24,6 +24,7 @@ from replays.words.language import NOTHING, Language
 BANDS = {"kept": "#8dc891", "broken": "#c43c39", "not_judged": "#d9d9d9"}
 MOST_CHANGES = 6  # of one row
 MOST_FIGURES = 120  # shown beside each other when they are all the same; else those that differ
+MOST_SETS = 12  # of switches that turn the verdict together
 MOST_MARKS = 60  # facts on one line
 
 
@@ -52,7 +53,7 @@ def pages(told: Dossier, lang: Language) -> list[Block]:
         *_clauses(page),
         *_levers(page),
         heading(t["workings"]),
-        *workings(lang, t, told.answers["now"].workings),
+        *workings(lang, t, told.answers["now"].workings, told.dispute.question),
         *_facts(page),
         heading(t["how"]),
         sentence(t["how_note"]),
@@ -67,7 +68,11 @@ def _brief(page: Page) -> list[Block]:
     for name, answer in (("brief_now", now), ("brief_first", first)):
         known_at = page.lang.value("known_at", answer.known_at)
         lines.append(t[name].format(known_at=known_at, verdict=t[verdict(answer.question, answer.result)]))
+    if isinstance(now.result, Mapping) and now.result.get("status") == "provisional":
+        lines.insert(2, t["brief_running"])
     found = told.sensitivity
+    if found.readings == 1:
+        return [heading(t["brief"]), *map(sentence, [*lines, t["brief_one"]])]
     count = page.lang.amount(found.readings, "")
     lines.append(t[f"brief_{found.coverage}"].format(count=count, outcome=t[f"every_{found.outcome}"]))
     return [heading(t["brief"]), *map(sentence, lines)]
@@ -75,7 +80,7 @@ def _brief(page: Page) -> list[Block]:
 
 def _question(page: Page) -> str:
     found, lang = page.told.dispute, page.lang
-    named = ", ".join(f"{lang.label(k)}{lang.colon}{lang.value(k, v)}" for k, v in found.params.items())
+    named = lang.named(found.params)
     return f"{lang.value('question', found.question)} ({named})" if named else lang.value("question", found.question)
 
 
@@ -95,7 +100,7 @@ def _matter(page: Page) -> list[Block]:
         (t["root"], now.root or NOTHING),
         (t["terms"], now.terms),
         (t["calendar"], now.calendar),
-        (t["reading_used"], "; ".join(_reading(page, *one) for one in chosen.items()) or t["by_default"]),
+        (t["reading_used"], lang.semicolon.join(_reading(page, *one) for one in chosen.items()) or t["by_default"]),
         (t["made_with"], f"service-ledger {now.software}, {t['zones']} {now.tz}"),
     ]
     return [heading(t["matter"]), table((t["item"], t["value"]), rows), *_course(page)]
@@ -110,7 +115,7 @@ def _course(page: Page) -> list[Block]:
     ]
     blocks = [heading(t["course"]), table([t[n] for n in ("at", "position", "what", "by")], course)]
     if told.dispute.decision:
-        reading = "; ".join(_reading(page, *one) for one in told.dispute.decided_reading.items())
+        reading = lang.semicolon.join(_reading(page, *one) for one in told.dispute.decided_reading.items())
         decided = f"{t['decision']}{lang.colon}{lang.quote(told.dispute.decision)}"
         blocks.append(sentence(f"{decided}{f' ({reading})' if reading else ''}. {t['decided_note']}"))
     holds = [
@@ -126,7 +131,7 @@ def _course(page: Page) -> list[Block]:
 
 def _reading(page: Page, switch: str, value: str) -> str:
     lang = page.lang
-    return f"{lang.about(switch)}{lang.colon}{lang.meaning(switch, value)} ({switch}={value})"
+    return f"{lang.about(switch)}{lang.colon}{lang.reading(switch, value)}"
 
 
 def at_stake(told: Dossier) -> list[Obligation]:
@@ -150,15 +155,29 @@ def _verdicts(page: Page) -> list[Block]:
     """Each answer a column, each figure a row; the verdict first."""
     told, lang, t = page.told, page.lang, page.t
     columns = {name: leaves(answer.result) for name, answer in told.answers.items()}
-    paths = list(dict.fromkeys(path for found in columns.values() for path in found if path))
-    blocks: list[Block] = []
-    if len(paths) > MOST_FIGURES:
-        blocks.append(sentence(t["only_differing"].format(count=len(paths))))
-        paths = [path for path in paths if len({repr(found.get(path)) for found in columns.values()}) > 1]
+    blocks, paths = _few(page, list(columns.values()))
     rows = [[t["verdict"], *(t[verdict(a.question, a.result)] for a in told.answers.values())]]
     for path in paths:
-        rows.append([lang.path(path), *(lang.figure(path, found.get(path)) for found in columns.values())])
+        shown = [lang.figure(path, found.get(path)) for found in columns.values()]
+        rows.append([lang.path(path, told.dispute.question), *shown])
     return [heading(t["verdicts"]), *blocks, *cut(t, (t["figure"], *(t[name] for name in columns)), rows)]
+
+
+def _few(page: Page, columns: list[dict[str, Any]]) -> tuple[list[Block], list[str]]:
+    """The figures shown: all of them; of too many those of what is judged; of still too many those that differ."""
+    t = page.t
+    paths = list(dict.fromkeys(path for found in columns for path in found if path))
+    if len(paths) <= MOST_FIGURES:
+        return [], paths
+    states = [path for path in paths if path.endswith(".state")]
+    idle = {s.removesuffix(".state") for s in states if {f.get(s) for f in columns} == {"nothing_to_judge"}}
+    blocks = [sentence(t["idle"].format(count=len(idle)))] if idle else []
+    paths = [path for path in paths if path.rpartition(".")[0] not in idle]
+    if len(paths) <= MOST_FIGURES:
+        return blocks, paths
+    differing = [path for path in paths if len({repr(found.get(path)) for found in columns}) > 1]
+    said = t["only_differing" if differing else "none_differs"].format(count=page.lang.amount(len(paths), ""))
+    return [*blocks, sentence(said)], differing
 
 
 def _months(page: Page) -> list[Block]:
@@ -238,8 +257,8 @@ def _clauses(page: Page) -> list[Block]:
     blocks = [heading(t["clauses"]), sentence(f"{t['clauses_note']} {t[f'coverage_{found.coverage}']}")]
     reading = told.answers["now"].reading
     rows = [
-        (_article(flip.switch), lang.about(flip.switch), _side(page, flip.switch, reading[flip.switch]),
-         _side(page, flip.switch, flip.value), t[flip.verdict], _changes(page, flip.changes), lang.why(flip.switch))
+        (_article(flip.switch), lang.about(flip.switch), lang.reading(flip.switch, reading[flip.switch]),
+         lang.reading(flip.switch, flip.value), t[flip.verdict], _changes(page, flip.changes), lang.why(flip.switch))
         for flip in found.flips if flip.changes
     ]  # fmt: skip
     if rows:
@@ -247,9 +266,12 @@ def _clauses(page: Page) -> list[Block]:
         blocks.append(table([t[n] for n in names], rows))
     else:
         blocks.append(sentence(t["no_clause"]))
-    for turning in found.turning_sets[:12]:
-        sides = f" {t['with']} ".join(_side(page, *one.split("=", 1)) for one in turning)
+    for turning in found.turning_sets[:MOST_SETS]:
+        sides = f" {t['with']} ".join(lang.reading(*one.split("=", 1)) for one in turning)
         blocks.append(sentence(f"{t['turned_by']}{lang.colon}{sides}."))
+    more = len(found.turning_sets) - MOST_SETS
+    if more > 0:
+        blocks.append(sentence(t["turned_by_more" if more > 1 else "turned_by_one_more"].format(count=more)))
     return [*blocks, *_inert(page, {flip.switch for flip in found.flips if flip.changes})]
 
 
@@ -261,8 +283,8 @@ def _inert(page: Page, live: set[str]) -> list[Block]:
     for name in dict.fromkeys(flip.switch for flip in told.sensitivity.flips):
         if name not in live:
             others = [value for value in switch_named(name).values if value != reading[name]]
-            other = lang.semicolon.join(_side(page, name, value) for value in others)
-            rows.append((_article(name), lang.about(name), _side(page, name, reading[name]), other, lang.why(name)))
+            other = lang.semicolon.join(lang.reading(name, value) for value in others)
+            rows.append((_article(name), lang.about(name), lang.reading(name, reading[name]), other, lang.why(name)))
     heads = [t[n] for n in ("article", "choice", "reading", "other", "why")]
     return [heading(t["inert"], 3), table(heads, rows)] if rows else []
 
@@ -272,17 +294,14 @@ def _article(switch: str) -> str:
     return f"{found.article} ({found.amb})" if found.amb else found.article
 
 
-def _side(page: Page, switch: str, value: str) -> str:
-    return f"{page.lang.meaning(switch, value)} ({switch}={value})"
-
-
 def _levers(page: Page) -> list[Block]:
     lang, t = page.lang, page.t
     blocks: list[Block] = []
     for found in page.told.months:
         spare = found.spare_seconds
         amount = lang.value("seconds", abs(spare)) if spare else lang.value("", "0 s")
-        blocks += [heading(t["levers"]), sentence(t["short_of" if spare < 0 else "to_spare"].format(amount=amount))]
+        margin = "short_of" if spare < 0 else "to_spare" if found.over else "left"
+        blocks += [heading(t["levers"]), sentence(t[margin].format(amount=amount))]
         rows = [(lang.note(lv.shown) or lv.shown, lang.value("ground", lv.ground), lang.value("seconds", lv.seconds),
                  t["yes"] if lv.turns else t["no"], lang.value("positions", list(lv.positions)))
                 for lv in found.levers]  # fmt: skip
@@ -294,7 +313,7 @@ def _levers(page: Page) -> list[Block]:
 def _facts(page: Page) -> list[Block]:
     told, lang, t = page.told, page.lang, page.t
     rows = [
-        (str(f.position), lang.value("at", f.recorded_at), f"{f.stream} {f.kind}", lang.fact(f.kind, f.payload),
+        (str(f.position), lang.value("at", f.recorded_at), lang.stream(f.stream), lang.fact(f.kind, f.payload),
          f.leaf_hash)
         for f in told.facts
     ]  # fmt: skip
@@ -311,13 +330,13 @@ def _facts(page: Page) -> list[Block]:
 
 def _changes(page: Page, changes: Mapping[str, list[Any]]) -> str:
     """Each figure from what it was to what it is; a row that comes or goes is said once."""
-    lang, t = page.lang, page.t
+    lang, t, asked = page.lang, page.t, page.told.dispute.question
     shown: list[str] = []
     for path, (before, after) in changes.items():
-        row = path.partition("]")[0] + "]" if path.startswith("[") else ""
+        row = path.partition("]")[0] + "]" if "[" in path else ""
         if row and (before is None or after is None):
-            said = f"{lang.path(row)}{lang.colon}{t['comes' if before is None else 'goes']}"
+            said = f"{lang.path(row, asked)}{lang.colon}{t['comes' if before is None else 'goes']}"
         else:
-            said = f"{lang.path(path)}{lang.colon}{lang.figure(path, before)} → {lang.figure(path, after)}"
+            said = f"{lang.path(path, asked)}{lang.colon}{lang.figure(path, before)} → {lang.figure(path, after)}"
         shown += [] if said in shown else [said]
     return lang.semicolon.join(shown[:MOST_CHANGES] + (["…"] if len(shown) > MOST_CHANGES else [])) or NOTHING

@@ -24,6 +24,7 @@ from ledger import __version__, merkle
 from ledger.book import Ledger
 from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from ledger.codec import Entry
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.events import LedgerOpened
 from ledger.merkle import leaf_hashes
@@ -36,6 +37,7 @@ from projections.asking import Answer
 from replays.bundle import FORMAT, MANIFEST, NOTE, Digest, Source, digest, write_bundle
 from replays.checks import Progress
 from replays.manifest import File, Manifest, frame_file, note_text, write_manifest
+from replays.outputs import free, whole
 from replays.report import About, Relied, pages
 from replays.shown import Period, Shown, answer_name, frames_of, period, streams_of
 
@@ -117,12 +119,16 @@ def _head(book: Ledger, wanted: Wanted) -> Checkpoint:
     if head.origin != first.origin:
         raise Refused("head_conflict", f"that head is of {head.origin}; this ledger is {first.origin}")
     if not 0 < head.size <= book.position or root_at(book.store, head.size) != head.root:
-        raise Refused("head_conflict", f"this ledger does not hold the {head.size} entries of that head")
+        raise Refused("head_conflict", f"this ledger does not hold the {number_of(head.size, 'entry')} of that head")
     return head
 
 
 def export_bundle(book: Ledger, wanted: Wanted, out: Path, progress: Progress | None = None) -> Manifest:
-    """Writes the bundle to the file `out`, whole or not at all; the same arguments give the same bytes."""
+    """Writes the bundle to the file `out`, whole or not at all; the same arguments give the same bytes.
+
+    Raises `Refused`: as `gather`; `file_exists`; `store_failed`.
+    """
+    free(out)
     found = gather(book, wanted, progress)
     sources = dict(_sources(book, wanted, found))
     told: dict[str, Digest] = {}
@@ -138,15 +144,8 @@ def export_bundle(book: Ledger, wanted: Wanted, out: Path, progress: Progress | 
     if wanted.key is not None:
         note = sign_note(note_text(data), [wanted.key])
         written.append((NOTE, partial(_once, note), digest([note])))
-    part = out.with_name(f"{out.name}.part")
-    try:
-        with part.open("wb") as file:
-            write_bundle(file, written)
-        part.replace(out)
-    except OSError as error:
-        raise Refused("store_failed", f"{out}: cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(out) as part, part.open("wb") as file:
+        write_bundle(file, written)
     return manifest
 
 

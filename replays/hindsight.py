@@ -24,11 +24,12 @@ from projections.breaches import SUBJECTS, breaches_of
 from projections.exclusions import EMERGENCY, Exclusion
 from projections.finding import Breach, text
 from projections.frame import Frames
-from projections.periods import months_between
+from projections.periods import months_between, over
 from projections.tally import Tally, measure, month_of
 from projections.unavailability import Stop, interruptions
 
 AMOUNT = re.compile(r"(-?\d+) (\w+)")
+RUNNING = {"kept": "kept so far (running)", "broken": "broken (running)", "contested": "contested so far (running)"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -46,9 +47,13 @@ class Lever(Struct, frozen=True, kw_only=True):
 
 
 class Month(Struct, frozen=True, kw_only=True):
-    """A month of availability by its margin: `spare_seconds` below zero are what is missing to have kept it."""
+    """A month of availability by its margin: `spare_seconds` below zero are what is missing to have kept it.
+
+    `verdict` is by what has happened so far where the month is not `over`: it may yet be broken.
+    """
 
     month: str
+    over: bool
     verdict: str
     ti_seconds: int
     allowed_seconds: int
@@ -183,6 +188,7 @@ def _month(history: History, tally: Tally, stops: Sequence[Stop]) -> Month:
             grounds[lever.ground] = grounds.get(lever.ground, 0) + lever.seconds
     return Month(
         month=tally.label,
+        over=over(tally.span[1], history.now),
         verdict=_verdict(tally),
         ti_seconds=_whole(tally.ti),
         allowed_seconds=tally.allowed.__floor__(),
@@ -243,6 +249,18 @@ def _turned_round(history: History, each: Exclusion, stops: Sequence[Stop]) -> I
 
 def _whole(amount: Fraction | int) -> int:
     return (Fraction(amount) + Fraction(1, 2)).__floor__()
+
+
+def month_rows(found: Hindsight) -> list[dict[str, Any]]:
+    """The months as rows of a table."""
+    return [
+        {
+            "month": m.month, "verdict": m.verdict if m.over else RUNNING[m.verdict], "ti_seconds": m.ti_seconds,
+            "allowed": m.allowed_seconds, "spare": m.spare_seconds,
+            "turned by": "; ".join(f"{lv.shown} ({lv.seconds:+} s)" for lv in m.levers if lv.turns) or None,
+        }
+        for m in found.months
+    ]  # fmt: skip
 
 
 def rows(found: Hindsight) -> list[dict[str, Any]]:

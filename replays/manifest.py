@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.events import CalendarPublished, TermsVersionPublished
 from ledger.tiles import WIDTH
@@ -72,9 +73,9 @@ def read_manifest(data: bytes) -> Manifest:
     if found.format != FORMAT:
         raise Refused("bad_bundle", f"its format is {found.format[:60]!r}; this software reads {FORMAT}")
     if not 0 < found.position <= found.size:
-        raise Refused("bad_bundle", f"it speaks of position {found.position} of {found.size} entries")
+        raise Refused("bad_bundle", f"it speaks of position {found.position} of {number_of(found.size, 'entry')}")
     if found.size > WIDTH * len(found.files):  # before anything is counted as far as a stranger says
-        raise Refused("over_limit", f"too few tiles for {found.size} entries")
+        raise Refused("over_limit", f"too few tiles for {number_of(found.size, 'entry')}")
     numbers = [*found.streams.values(), *(file.bytes for file in found.files)]
     if max(numbers, default=0) >= 2**53:
         raise Refused("over_limit", f"the manifest holds the number {max(numbers)}")

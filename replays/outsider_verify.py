@@ -208,7 +208,7 @@ class Verifier:
             below = [tree(hashes) for hashes in tiles if len(hashes) == 256]
             level, count = level + 1, count + len(tiles)
         bad_if(count != sum(name.startswith("log/tile/") for name in self.at), "a tile too many")
-        return f"{count} tiles, each hashed into the one above"
+        return f"{count} tile{'s' * (count > 1)}, each hashed into the one above"
 
     def root_at(self, size: int) -> str:
         full, rest = size // 256, size % 256  # the hashes over whole tiles, then what is left of the last one
@@ -281,7 +281,7 @@ class Verifier:
         names = [name for name in self.at if name.startswith(("terms/", "calendars/"))]
         shown = {int(name[:-5].rpartition("-")[2]): self.read(name) for name in names}
         bad_if(shown != {p: self.frames[p] for p in relied}, "a file is missing, or not as in the entry in force")
-        return f"{len(names)} are as in their entries"
+        return f"{len(names)} as in their entries"
 
 
 def main(arguments: list[str]) -> int:

@@ -24,6 +24,7 @@ from ledger.spans import FOREVER
 from ledger.terms import read_toml
 from projections.frame import Frames
 from projections.questions import Question
+from replays.checks import Progress
 from replays.figures import Leaves, difference, leaves
 from replays.parts import REGISTER, parts_of, together, whole
 from replays.parts import Part as Taken
@@ -76,13 +77,17 @@ class Sensitivity(Struct, frozen=True, kw_only=True):
 
 
 def sensitivity(
-    history: History, asked: Question, values: Mapping[str, Any], switches: Mapping[str, str]
+    history: History,
+    asked: Question,
+    values: Mapping[str, Any],
+    switches: Mapping[str, str],
+    progress: Progress | None = None,
 ) -> Sensitivity:
     """Every switch that bears on the question flipped alone, then the smallest sets that turn the verdict."""
     choices = _choices(history, switches)
     run = _Parts(history, asked, values, switches, choices)
     start = run.at({})
-    explored = [part.explore(MOST_REGIONS) for part in run.parts]
+    explored = run.explore(progress)
     turning, all_joined = run.turning(start.verdict)
     bearing = [s for s in SWITCHES if s.name in choices and (s.bears_on(asked.name) or s.name in run.looked_at())]
     live = set().union(*(part.turned_by() for part in run.parts))
@@ -185,6 +190,21 @@ class _Parts:
 
     def at(self, flipped: Mapping[str, str]) -> _Result:
         return _Result(self._asked.name, tuple(part.at(flipped) for part in self.parts))
+
+    def explore(self, progress: Progress | None) -> list[bool]:
+        """Of each part, whether every reading was explored; how many are left is known only on the way."""
+
+        def tell(left: int) -> None:
+            if progress is not None:
+                progress("readings computed", self.evaluated, self.evaluated + left)
+
+        found = []
+        for number, part in enumerate(self.parts, 1):
+            found.append(part.explore(MOST_REGIONS, tell))
+            if progress is not None and len(self.parts) > 1:
+                progress("parts searched", number, len(self.parts))
+        tell(0)
+        return found
 
     def looked_at(self) -> set[str]:
         return {name for part in self.parts for answer in part.answered for name in answer.region}

@@ -47,12 +47,17 @@ class Part:
         self.answered.append(answer)
         return answer
 
-    def explore(self, most: int) -> bool:
-        """Go on until the regions cover every reading, or `most` of them are known; whether they cover all."""
+    def explore(self, most: int, tell: Callable[[int], None] | None = None) -> bool:
+        """Go on until the regions cover every reading, or `most` of them are known; whether they cover all.
+
+        `tell` hears at each step how many places are still to be looked at, as far as is known then.
+        """
         beyond: list[dict[str, str | None]] = [{}]
         while beyond:
             if len(self.answered) > most:
                 return False
+            if tell is not None:
+                tell(min(len(beyond), most + 1 - len(self.answered)))
             settled = beyond.pop()
             here = self.at({name: value for name, value in settled.items() if value is not None})
             for name, value in here.region.items():
@@ -66,11 +71,21 @@ class Part:
         found: set[str] = set()
         for n, one in enumerate(self.answered):
             for other in self.answered[:n]:
-                if one.found != other.found:
-                    apart = [name for name, value in one.region.items() if other.region.get(name, value) != value]
-                    if len(apart) == 1:
-                        found.add(apart[0])
+                name = _only_apart(one.region, other.region)
+                if name is not None and name not in found and one.found != other.found:  # the dear comparison last
+                    found.add(name)
         return found
+
+
+def _only_apart(one: Region, other: Region) -> str | None:
+    """The switch that alone keeps two regions apart."""
+    only = None
+    for name, value in one.items():
+        if other.get(name, value) != value:
+            if only is not None:
+                return None
+            only = name
+    return only
 
 
 def merged(regions: Iterable[Region], choices: Choices) -> list[Region]:

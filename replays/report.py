@@ -308,7 +308,8 @@ def _positions(positions: Sequence[int]) -> str:
 def _left_out(lang: Language, count: int, most: int) -> Iterable[str]:
     """How many rows a table is short of: nobody reads thousands, and the answers hold them all."""
     if count > most:
-        yield f"<p>{LANGUAGES[lang.code]['cut'].format(count=count - most)}</p>"
+        more = count - most
+        yield f"<p>{LANGUAGES[lang.code]['cut' if more > 1 else 'cut_one'].format(count=more)}</p>"
 
 
 def _table(heads: Sequence[str] | None, rows: Sequence[Sequence[str]], heads_first: bool = False) -> str:

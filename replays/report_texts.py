@@ -102,6 +102,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("value", "Reading taken", "Lecture retenue"),
     ("why", "Why the default is what it is", "Pourquoi la valeur par défaut"),
     ("entries", "Entries relied on", "Écritures invoquées"),
+    ("cut_one", "One more row is left out here; the files under answers/ and log/ hold it.",
+     "Une autre ligne n’est pas reprise ici ; les fichiers sous answers/ et log/ la contiennent."),
     ("cut", "{count} more rows are left out here; the files under answers/ and log/ hold them all.",
      "{count} autres lignes ne sont pas reprises ici ; les fichiers sous answers/ et log/ les contiennent toutes."),
     ("entries_intro",

@@ -10,7 +10,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from ledger.counting import agreed, number_of
+
 WIDTH = 200  # where nobody's window tells one
+AMOUNTS = ("amount", "limit", "missing")
 GAP = 3  # what a table puts between two columns, at most
 
 
@@ -33,7 +36,7 @@ def rows(found: Iterable[Mapping[str, Any]], empty: str = "nothing to show", tit
         out.print(empty, markup=False)
         return
     names = list(listed[0])
-    cells = [[_cell(row[name]) for name in names] for row in listed]
+    cells = [[_shown(name, row[name]) for name in names] for row in listed]
     columns = [[name, *column] for name, column in zip(names, zip(*cells, strict=True), strict=True)]
     if not sys.stdout.isatty():  # a program, or a file: each row a line, and nothing of it cut
         out.width = max(WIDTH, sum(max(map(len, column)) + GAP for column in columns))
@@ -100,7 +103,8 @@ def comparison(found: Any) -> None:
     moments = [a.known_at or f"position {a.position}" for a in (found.first, found.second)]
     out.print(f"{found.first.question}  contract {found.first.contract}: {moments[0]} -> {moments[1]}", style="bold")
     if not found.difference:
-        out.print(f"the same answer at both; {found.entries_learnt} entries were learnt in between", markup=False)
+        learnt = number_of(found.entries_learnt, "entry was", "entries were")
+        out.print(f"the same answer at both; {learnt} learnt in between", markup=False)
         return
     rows([{"figure": what, "first": b, "second": a} for what, b, a in _told(found.difference)])
     out.print("Step by step, in the order it was learnt", style="bold")
@@ -111,7 +115,7 @@ def comparison(found: Any) -> None:
             out.print(f"      {what}: {before} -> {after}", markup=False, soft_wrap=True)
         if step.position is not None and step.alone != step.changes:
             out.print("      alone: " + _moves(step.alone), markup=False, soft_wrap=True)
-    out.print(f"  {found.entries_without_effect} other entries moved nothing", markup=False)
+    out.print(f"  {number_of(found.entries_without_effect, 'other entry')} moved nothing", markup=False)
 
 
 def _moves(changes: Mapping[str, Any], most: int | None = None) -> str:
@@ -129,7 +133,8 @@ def _told(changes: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for path, (before, after) in changes.items():
         row = _row(path)
         if not row or there[row] == (True, True):
-            told[path] = path, _cell(before), _cell(after)
+            name = path.rpartition(".")[2]
+            told[path] = path, _shown(name, before), _shown(name, after)
         elif row not in told:
             sums = [_sum(changes, row, side) if stands else "-" for side, stands in enumerate(there[row])]
             told[row] = row[1:], sums[0], sums[1]
@@ -143,7 +148,7 @@ def _row(path: str) -> str:
 
 def _sum(changes: Mapping[str, Any], row: str, side: int) -> str:
     amount, limit = (changes.get(f"{row}].{name}", (None, None))[side] for name in ("amount", "limit"))
-    return "there" if amount is None else f"{_cell(amount)} (limit {_cell(limit)})"
+    return "there" if amount is None else f"{_shown('amount', amount)} (limit {_shown('limit', limit)})"
 
 
 def sensitivity(found: Any) -> None:
@@ -156,12 +161,13 @@ def sensitivity(found: Any) -> None:
         style="bold", markup=False,
     )  # fmt: skip
     held = "held over all of them" if found.coverage == "every" else "not held over all of them: too many to search"
-    out.print(f"{found.readings:,} readings; {held}, by computing {found.evaluated} parts", markup=False)
+    readings = f"{found.readings:,} reading" + ("s" if found.readings > 1 else "")
+    out.print(f"{readings}; {held}, by computing {number_of(found.evaluated, 'part')}", markup=False)
     out.print(f"switches that change a figure: {_cell(list(found.live))}", markup=False)
     for settings in found.clauses[:12]:
         out.print("  turned by " + " with ".join(map(_setting, settings)), markup=False)
     if len(found.clauses) > 12:
-        out.print(f"  and by {len(found.clauses) - 12} more sets: see --json", markup=False)
+        out.print(f"  and by {number_of(len(found.clauses) - 12, 'more set')}: see --json", markup=False)
     moved = [f for f in found.flips if f.changes]
     rows(
         [
@@ -214,7 +220,8 @@ def explain(found: Any, book: Any) -> None:
     shown = list(found.because)[:60]
     entries((position, _entry(book, position)) for position in shown)
     if len(found.because) > len(shown):
-        out.print(f"  and {len(found.because) - len(shown)} more entries: see --json", markup=False)
+        more = number_of(len(found.because) - len(shown), "more entry")
+        out.print(f"  and {more}: see --json", markup=False)
 
 
 def _entry(book: Any, position: int) -> Any:
@@ -278,6 +285,11 @@ def _tree(out: Console, value: Any, depth: int) -> None:
 def _flat(value: Any) -> bool:
     inner = value.values() if isinstance(value, dict) else value
     return not any(isinstance(v, dict | list) for v in inner) and len(value) <= 12
+
+
+def _shown(name: str, value: Any) -> str:
+    """The value of a field; of an amount, which answers keep as they write it, one thing as one."""
+    return agreed(_cell(value)) if name in AMOUNTS else _cell(value)
 
 
 def _cell(value: Any) -> str:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from shutil import rmtree
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +20,7 @@ from ledger.errors import Refused
 from ledger.merkle import leaf_hash
 from replays.checks import Progress
 from replays.export import Exported, stream_rows
+from replays.outputs import free, whole
 
 TOLD_EVERY = 500
 Row = dict[str, Any]
@@ -156,36 +155,21 @@ def _text(value: Any) -> str:
 
 
 def write_tables(form: str, book: Ledger, found: Exported, out: Path, progress: Progress | None = None) -> int:
-    """One of `FORMATS`, whole or not at all; how many rows it holds. Raises `Refused`: `no_file`, `store_failed`."""
+    """One of `FORMATS`, whole or not at all; how many rows. Raises `Refused`: `file_exists`, `store_failed`."""
     from sqlite_utils.utils import OperationalError
 
-    _refuse_there(out)
-    part = out.with_name(f"{out.name}.part")
-    try:
-        _remove(part)  # what a kill left of an earlier one
-        count = FORMATS[form](book, found, part, progress)
-        part.replace(out)
-    except (OSError, OperationalError) as error:
-        raise Refused("store_failed", f"{out}: cannot be written: {error}") from None
-    finally:
-        with suppress(OSError):
-            _remove(part)
-    return count
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    with whole(out, parents=form in DIRECTORIES) as part:
+        try:
+            return FORMATS[form](book, found, part, progress)
+        except OperationalError as error:
+            raise Refused("store_failed", f"{out}: cannot be written: {error}") from None
 
 
 def write_sqlite(book: Ledger, found: Exported, out: Path, progress: Progress | None = None) -> int:
     """A SQLite file with foreign keys and indexes; how many rows it holds. Refuses a file that is there."""
     from sqlite_utils import Database
 
-    _refuse_there(out)
-    database = Database(str(out))
+    database = Database(str(free(out)))
     try:
         for table in tables(book, found, progress):
             made = database.table(table.name)
@@ -244,20 +228,12 @@ def write_jsonl(book: Ledger, found: Exported, out: Path, progress: Progress | N
 def _files(
     book: Ledger, found: Exported, out: Path, suffix: str, progress: Progress | None
 ) -> Iterator[tuple[Table, Path]]:
-    _refuse_there(out)
-    try:
-        out.mkdir(parents=True)
-    except OSError as error:
-        raise Refused("store_failed", f"{out}: cannot be made: {error.strerror}") from None
+    free(out).mkdir()
     for table in tables(book, found, progress):
         yield table, out / f"{table.name}.{suffix}"
 
 
-def _refuse_there(out: Path) -> None:
-    if out.exists():
-        raise Refused("no_file", f"{out} is there already; name another")
-
-
+DIRECTORIES = ("csv", "jsonl")  # of a file for each table
 FORMATS: dict[str, Callable[[Ledger, Exported, Path, Progress | None], int]] = {
     "sqlite": write_sqlite,
     "csv": write_csv,

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 Verdict = Literal["kept", "broken", "not_judged"]
+# what there is, what is counted, what is to come: none of it says whether a promise was kept
+TELLING = frozenset({
+    "restorable", "weather", "due", "entitlements", "attestations", "requests_dashboard", "articles_dashboard",
+})  # fmt: skip
 
 
 def verdict(question: str, result: Any) -> Verdict:
@@ -14,6 +18,13 @@ def verdict(question: str, result: Any) -> Verdict:
 
 
 def _broken(question: str, result: Any) -> bool | None:
+    if question in TELLING:
+        return None
+    if question == "obligations":
+        judged = {row["state"] for row in result.values()} & {"kept", "broken"}
+        return "broken" in judged if judged else None
+    if question == "service_reviews":
+        return bool(result["missing"])
     if isinstance(result, list):
         return bool([row for row in result if not row.get("contested")])
     if "breach" in result:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ledger.counting import number_of
 from ledger.errors import EXIT_OK, EXIT_PROOF, Refused
 from ledger.sqlite_header import head_of
 from ledger.sqlite_schema import HEADER_BYTES, MAGIC, is_header
@@ -122,7 +123,8 @@ def _bundle(path: Path, trust: Trust, max_bytes: int, checks: Checks) -> None:
             checks.add(name, "not checked", "it rests on: container")
         return
     with bundle:
-        checks.add("container", "ok", f"{len(bundle.members)} files, {bundle.size} bytes, written the one way")
+        held = f"{number_of(len(bundle.members), 'file')}, {number_of(bundle.size, 'byte')}"
+        checks.add("container", "ok", f"{held}, written the one way")
         check_bundle(bundle, trust, checks)
 
 
@@ -150,5 +152,7 @@ def lines(found: Verification) -> Sequence[str]:
     return [
         *map(str, found.checks),
         *(f"cannot be checked: {what}" for what in found.cannot_be_checked),
-        f"{failed} of {len(found.checks)} checks FAILED" if failed else f"nothing failed; {done} checks ok",
+        f"{failed} of {number_of(len(found.checks), 'check')} FAILED"
+        if failed
+        else f"nothing failed; {number_of(done, 'check')} ok",
     ]

@@ -119,7 +119,7 @@ def test_an_entry_rewritten_under_an_issued_statement_is_found_where_the_stateme
     own, shown = both(path)
     assert own.state == shown.state == "FAILED"
     assert own.position == shown.position == 10
-    assert "1 of 2 are not found again" in own.detail  # only contract C1 was on that outage
+    assert "1 of 2 is not found again" in own.detail  # only contract C1 was on that outage
     assert "ti_seconds 1800, not 4200" in own.detail
 
 
@@ -225,7 +225,7 @@ def disputed(path: Path) -> int:
 def test_the_answer_a_dispute_was_replayed_with_is_found_again_by_its_digest(tmp_path: Path) -> None:
     path = make(tmp_path / "book.db")
     disputed(path)
-    assert check(path, "dispute replays").detail == "1 have the digest of the answer given again"
+    assert check(path, "dispute replays").detail == "1 has the digest of the answer given again"
     made = export(path, tmp_path / "c1.zip", signed=False, known_at=None)
     assert check(made, "dispute replays").state == "ok"
 

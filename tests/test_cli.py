@@ -305,7 +305,7 @@ def test_what_goes_to_a_file_or_a_program_is_cut_nowhere(say: Callable[..., Said
 def test_a_refusal_amid_batches_says_what_stands(recorded: Callable[..., Said]) -> None:
     Path("more.jsonl").write_text(line("o3", "outage_started", {**O1, "outage": "O2"}) + "\n" + line("x", "nothing_known", {}))
     status, _, err = recorded("record", "more.jsonl", "--batch", "1")
-    assert (status, err.splitlines()[0]) == (3, "service-ledger: the 1 events of the batches before are recorded")
+    assert (status, err.splitlines()[0]) == (3, "service-ledger: the 1 event of the batches before is recorded")
     assert "unknown_type: line 2" in err
 
 

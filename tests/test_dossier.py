@@ -11,17 +11,21 @@ from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import pytest
+from msgspec.structs import replace
 
 from ledger import Refused, open_ledger
 from ledger.demo import DEMO
+from projections import ask
 from replays.cli import run
 from replays.dossier import Dossier, gather, write_dossier
 from replays.dossier_pages import Block, heading, html, pdf, sentence, table
 from replays.dossier_sections import pages
+from replays.dossier_workings import cut
 from replays.verify import verify
 from replays.words.language import languages
-from tests.leftovers import mixed, same
+from tests.leftovers import mixed, names_on, same
 from tests.replaying import demo_path
+from tests.spoken import strings
 from tests.story import CONTRACT, instant
 
 KNOWN = instant(DEMO["known_at"])
@@ -112,8 +116,8 @@ def test_the_bundle_inside_verifies_and_holds_each_receipt(made: Path, tmp_path:
 @pytest.mark.parametrize(
     ("language", "pieces"),
     [
-        (EN, ("Friday 20 March 2026 at 11:30 (UTC+1)", "99.4487%", "−480 s (8 min)", "outage O-06 did not count", "broken")),
-        (FR, ("vendredi 20 mars 2026 à 11 h 30 (UTC+1)", "99,4487 %", "−480 s (8 min)", "l’indisponibilité O-06 ne compte pas", "manqué")),
+        (EN, ("Friday 20 March 2026 at 11:30 (UTC+1)", "99.4487%", "−480 s (−8 min)", "outage O-06 did not count", "broken")),
+        (FR, ("vendredi 20 mars 2026 à 11 h 30 (UTC+1)", "99,4487 %", "−480 s (−8 min)", "l’indisponibilité O-06 ne compte pas", "manqué")),
     ],
     ids=["en", "fr"],
 )  # fmt: skip
@@ -141,6 +145,63 @@ def test_no_english_is_left_on_a_french_page(told: Dossier, all_told: dict[str, 
     for name, each in {"D-1": told, **all_told}.items():
         english, french = (html(lang.code, lang.code, pages(each, lang)).decode() for lang in (EN, FR))
         assert (same(english, french), mixed(french)) == ([], []), name
+
+
+def test_no_name_for_programs_is_on_a_page(told: Dossier, all_told: dict[str, Dossier]) -> None:
+    """Of each kind of question, in both languages; codes of choices stand apart, in a type of their own."""
+    for name, each in {"D-1": told, **all_told}.items():
+        ids = {text for fact in each.facts for text in strings(fact.payload)} | {f"contract:{each.contract}"}
+        for lang in (EN, FR):
+            page = html(lang.code, lang.code, pages(each, lang)).decode()
+            assert names_on(page, ids) == [], (name, lang.code)
+            assert "<code>" in page
+
+
+def test_a_question_no_clause_leaves_open_says_so(told: Dossier) -> None:
+    alone = replace(told, sensitivity=replace(told.sensitivity, readings=1))
+    assert "No clause leaves a choice of reading open here." in words(pages(alone, EN))
+    assert "1 readings" not in words(pages(alone, EN))
+
+
+def test_of_too_many_figures_those_of_nothing_to_judge_go_first_then_those_that_are_the_same(
+    told: Dossier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dossier over `obligations` shows what is kept and broken, though nothing moved since the opening."""
+    answers = {when: given(told, "obligations", at="2026-04-16T05:20:00Z") for when in ("at_opening", "now")}
+    asked = replace(told, answers=answers, dispute=replace(told.dispute, question="obligations", params={}))
+    said = words(pages(asked, FR))
+    assert "Omises, n’ayant rien à juger : 77 obligations." in said
+    assert "A5.4 – état | manquée | manquée" in said
+    assert "manquées | 1" in said  # and in the workings
+    monkeypatch.setattr("replays.dossier_sections.MOST_FIGURES", 10)
+    said = words(pages(asked, EN))
+    assert "None of the 48 figures differs" in said
+    assert "A5.4 – state" not in said
+
+
+def given(told: Dossier, asked: str, **params: str) -> Any:
+    with open_ledger(demo_path(), create=False, read_only=True) as book:
+        return ask(book, asked, contract=told.contract, known_at=KNOWN, **params)
+
+
+def test_a_dossier_says_when_not_every_reading_was_explored(told: Dossier) -> None:
+    some = replace(told, sensitivity=replace(told.sensitivity, coverage="some"))
+    assert "readings that the clauses leave open not all were searched" in words(pages(some, EN))
+    assert "n’ont pas toutes été explorées ; sur celles qui l’ont été" in words(pages(some, FR))
+    assert "Toutes les combinaisons n’ont pas été explorées." in words(pages(some, FR))
+    assert "not all were searched" not in words(pages(told, EN))
+
+
+def test_sets_of_choices_and_rows_that_are_left_out_are_counted(told: Dossier, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = (("overlap=sum",), ("partial_effect=any",), ("open_outage=ignore",))
+    many = replace(told, sensitivity=replace(told.sensitivity, turning_sets=sets))
+    for shown, said in ((1, "2 more sets of choices turn it."), (2, "One more set of choices turns it."), (3, None)):
+        monkeypatch.setattr("replays.dossier_sections.MOST_SETS", shown)
+        assert (said or "more set") in words(pages(many, EN)) or said is None
+        assert said is not None or "more set" not in words(pages(many, EN))
+    texts = {"cut": "{count} more", "cut_one": "one more"}
+    monkeypatch.setattr("replays.dossier_workings.MOST_ROWS", 2)
+    assert [[b.text for b in cut(texts, ("a",), [("x",)] * n)][1:] for n in (2, 3, 4)] == [[], ["one more"], ["2 more"]]
 
 
 @pytest.mark.soak
@@ -199,6 +260,18 @@ def test_a_decided_reading_has_a_column_of_its_own_and_alters_no_other(book: Any
     assert "it alters no entry" in said
 
 
+@pytest.mark.parametrize(("known_at", "over"), [("2026-03-20T00:00:00Z", False), ("2026-04-01T00:00:00Z", True)])
+def test_a_month_that_is_not_over_is_not_told_as_kept_for_good(book: Any, tell: Any, known_at: str, over: bool) -> None:
+    tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
+    tell("2026-03-10T08:00:00Z", "dispute_opened", {"dispute": "D", "question": "availability",
+         "params": {"month": "2026-03"}, "reason": "too slow"})  # fmt: skip
+    found = gather(book, "C1", "D", instant(known_at))
+    said = words(pages(found, FR))
+    assert ("La période n’est pas achevée : ceci vaut à ce jour." in said) is not over
+    assert ("de marge ; le mois n’est pas achevé." in said) is not over
+    assert ("de marge avant de manquer à l’engagement." in said) is over
+
+
 def test_a_question_without_a_month_has_no_month_pictures(book: Any, tell: Any, tmp_path: Path) -> None:
     tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
     tell("2026-04-03T08:00:00Z", "dispute_opened", {"dispute": "D", "question": "maintenance", "reason": "short notice"})
@@ -215,6 +288,30 @@ def test_an_unknown_dispute_writes_no_file(tmp_path: Path, capsys: Any, monkeypa
     assert run(["dossier", "D-9", "--contract", "C-2041", "--known-at", DEMO["known_at"], "-o", out]) == 5
     assert capsys.readouterr().err.startswith("service-ledger: unknown_dispute: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dossier_is_never_written_over_a_file_nor_half(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE_LEDGER", demo_path())
+    out = tmp_path / "d.zip"
+    words = ["dossier", "D-1", "--contract", "C-2041", "--known-at", DEMO["known_at"], "--no-pdf", "-o", str(out)]
+    assert run(words) == 0
+    made = out.read_bytes()
+    capsys.readouterr()
+    assert run(words) == 2
+    assert capsys.readouterr().err == f"service-ledger: file_exists: {out} is there already; name another\n"
+    assert out.read_bytes() == made
+    with open_ledger(demo_path(), create=False, read_only=True) as book, pytest.raises(Refused, match="file_exists"):
+        write_dossier(book, "C-2041", "D-1", KNOWN, out)
+    monkeypatch.setattr("replays.dossier.write_zip", full)
+    words[-1] = str(tmp_path / "again.zip")
+    assert run(words) == 4
+    assert "store_failed" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["d.zip"]
+
+
+def full(out: Any, files: Any) -> None:
+    out.write(b"half")
+    raise OSError(28, "No space left on device")
 
 
 def test_without_the_extra_the_pdf_is_refused_and_html_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

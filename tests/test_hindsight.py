@@ -13,13 +13,15 @@ from ledger.demo import DEMO
 from projections.frame import Frames
 from projections.questions import question
 from replays.cli import run
-from replays.hindsight import Hindsight, Month, hindsight, missing
+from replays.hindsight import Hindsight, Month, hindsight, missing, month_rows
 from tests.replaying import Story, demo_path
 from tests.story import STARTED, at, history, instant
 from tests.test_availability import outage
 
 MARCH = date(2026, 3, 1), date(2026, 3, 31)
 ALLOWED = 5148  # half a percent of 22 working days of 13 hours, whole seconds
+CLAIM = ("2026-03-06T08:00:00Z", "outage_claimed", {"claim": "K-1", "from": "2026-03-05T10:00:00+01:00",
+         "to": "2026-03-05T10:30:00+01:00", "reason": "down"})  # fmt: skip
 PROOF = ["sha256:" + "b" * 64]
 
 
@@ -49,6 +51,20 @@ def test_the_margin_is_told_to_the_second_around_the_allowance(seconds: int, ver
     assert (month.verdict, month.spare_seconds, month.allowed_seconds) == (verdict, spare, ALLOWED)
 
 
+def test_a_month_that_is_not_over_is_kept_so_far_and_a_broken_one_is_running() -> None:
+    """March ends at 22:00 UTC on its last day: the second before it may still be broken."""
+    for known_at, over, kept, broken in (
+        ("2026-03-31T21:59:59Z", False, "kept so far (running)", "broken (running)"),
+        ("2026-03-31T22:00:00Z", True, "kept", "broken"),
+    ):
+        for minutes, verdict, told in ((60, "kept", kept), (90, "broken", broken)):
+            found = looked_back(*lost(minutes), known_at=known_at)
+            assert (month_of(found).over, month_of(found).verdict) == (over, verdict)  # the verdict is the word it was
+            assert month_rows(found)[0]["verdict"] == told
+    (open_claim,) = month_rows(looked_back(*lost(70), CLAIM, known_at="2026-03-20T08:00:00Z"))
+    assert open_claim["verdict"] == "contested so far (running)"
+
+
 def test_a_month_breaks_in_the_second_after_its_allowance_is_used_up() -> None:
     (breach,) = rates(looked_back(*lost(90)))
     assert at(breach.broken_at) == at("2026-03-03T10:00:00+01:00") + ALLOWED + 1
@@ -66,9 +82,7 @@ def test_the_delay_runs_from_what_happened_to_when_it_could_be_known() -> None:
 
 
 def test_each_stop_and_claim_is_tried_alone() -> None:
-    claim = ("2026-03-06T08:00:00Z", "outage_claimed", {"claim": "K-1", "from": "2026-03-05T10:00:00+01:00",
-             "to": "2026-03-05T10:30:00+01:00", "reason": "down"})  # fmt: skip
-    month = month_of(looked_back(*lost(70), claim))
+    month = month_of(looked_back(*lost(70), CLAIM))
     levers = {lever.shown: (lever.seconds, lever.turns) for lever in month.levers}
     assert levers == {"outage O1 did not count": (-4200, False), "claim K-1 is accepted": (1800, True)}
     assert month.verdict == "contested"  # the open claim decides
@@ -145,4 +159,10 @@ def test_the_command_prints_tables_and_json(monkeypatch: pytest.MonkeyPatch, cap
     assert run([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["breaches"][-1]["detection_delay_seconds"] == 2664419
+    assert [(month["over"], month["verdict"]) for month in found["months"]] == [(True, "broken")]
+    words[-1] = "2026-02-10T08:00:00Z"
+    assert run(words) == 0
+    assert "kept so far (running)" in capsys.readouterr().out
+    assert run([*words, "--json"]) == 0
+    assert [(m["over"], m["verdict"]) for m in json.loads(capsys.readouterr().out)["months"]] == [(False, "kept")]
     assert run(["hindsight", "--contract", "C-2041", "--first", "2026-02", "--last", "2026-01"]) == 5

@@ -90,6 +90,12 @@ def test_alerts_cut_off_and_alerts_of_other_names_are_told_by_number() -> None:
     ]
 
 
+def test_one_alert_cut_off_is_told_as_one() -> None:
+    assert alertmanager(post(alert(), truncatedAlerts=1), subject=C1).notes == [
+        "1 alert was cut off by the sender and is lost here"
+    ]
+
+
 def test_an_alert_without_a_fingerprint_is_named_by_its_labels() -> None:
     one, other = alert(fingerprint=None), alert(fingerprint=None, labels={"alertname": "Probe failure", "job": "ssh"})
     names = {event["data"]["outage"] for event in alertmanager(post(one, other), subject=C1).events}

@@ -13,8 +13,11 @@ import pytest
 
 from ledger import open_ledger
 from ledger.keys import make_key
+from projections.questions import question, read
 from replays import cli
+from replays.readings import sensitivity
 from tests.bundles import make_ledger
+from tests.replaying import Story
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,6 +69,32 @@ def test_long_work_tells_how_far_it_is_and_leaves_stdout_to_the_answer(place: Pa
     printed, drawn = run("verify", str(place / "book.db"), "--json")
     assert drawn == ""
     assert printed.startswith("{")
+
+
+def test_readings_tell_how_many_are_computed_in_a_replay_and_in_a_dossier(place: Path, run: Callable[..., tuple[str, str]]) -> None:
+    month = ["--contract", "C1", "--month", "2026-01", "--sensitivity"]
+    printed, drawn = run("replay", "availability", *month)
+    assert "readings computed" in drawn
+    assert printed.startswith("verdict: ")
+    printed, drawn = run("replay", "availability", *month, "--json")
+    assert (drawn, printed[0]) == ("", "{")
+    opened = ["dispute", "open", "D-1", "--contract", "C1", "--question", "availability", "--param", "month=2026-01"]
+    run(*opened, "--reason", "not as promised")
+    _, drawn = run("dossier", "D-1", "--contract", "C1", "--no-pdf", "-o", str(place / "d.zip"))
+    assert "readings computed" in drawn
+
+
+def test_what_is_told_of_readings_ends_where_all_are_computed() -> None:
+    told: list[tuple[str, int, int]] = []
+    asked = question("breaches")
+    found = sensitivity(Story(1).whole(), asked, read(asked, {"first": "2026-03", "last": "2026-03"}), {}, lambda *one: told.append(one))
+    computed = [(done, of) for what, done, of in told if what == "readings computed"]
+    parts = [(done, of) for what, done, of in told if what == "parts searched"]
+    assert computed == sorted(computed, key=lambda one: one[0])
+    assert all(done <= of for done, of in computed)
+    assert computed[-1][0] == computed[-1][1] <= found.evaluated
+    assert parts == [(n, len(parts)) for n in range(1, len(parts) + 1)]
+    assert len(parts) > 1
 
 
 def test_where_nobody_looks_nothing_is_drawn_and_rich_is_not_imported(place: Path) -> None:

@@ -91,7 +91,7 @@ def test_nothing_is_written_over(gathered: Any, tmp_path: Path) -> None:
     book, found = gathered
     (tmp_path / "there").write_text("mine")
     for write in FORMATS.values():
-        with pytest.raises(Refused, match="no_file"):
+        with pytest.raises(Refused, match="file_exists"):
             write(book, found, tmp_path / "there", None)
     assert (tmp_path / "there").read_text() == "mine"
 

@@ -493,7 +493,9 @@ def test_export_on_the_command_line_signs_and_verifies(ledger: Path, tmp_path: P
     words = ["export", "-L", str(copy), "--contract", "C1", "--from", "2026-01", "--to", "2026-02", "--key", str(tmp_path / "k")]
     assert cli.run([*words, "-o", str(out)]) == 0
     assert cli.run(["verify", str(out), "--vkey", vkey]) == 0
+    capsys.readouterr()
     assert cli.run([*words, "-o", str(out)]) == 2  # never over a file that is there
+    assert capsys.readouterr().err == f"service-ledger: file_exists: {out} is there already; name another\n"
     assert cli.run([*words, "-o", str(tmp_path / "again.zip")]) == 0
     assert (tmp_path / "again.zip").read_bytes() == out.read_bytes()
 

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from ledger.book import Ledger, open_ledger
+from ledger.counting import number_of
 from ledger.demo.real import STREAM, real_events
 from ledger.demo.routine import backups, office_documents, requests
 from ledger.demo.told import CONTRACT, SIMULATED, Event, said
@@ -115,7 +116,8 @@ def _reached(book: Ledger, url: str) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
     ((_, first),) = book.entries(1, 1)
     if getattr(first.event, "origin", None) != ORIGIN:
-        raise Refused("ledger_exists", f"{url} holds {book.position} entries; the demo needs a ledger of its own")
+        there = number_of(book.position, "entry")
+        raise Refused("ledger_exists", f"{url} holds {there}; the demo needs a ledger of its own")
     ((_, last),) = book.entries(book.position)
     return last.recorded_at
 

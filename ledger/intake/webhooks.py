@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ledger.checks import EVIDENCE
+from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.intake.intake import Intake, counted, in_utc, instant, named, objects, short, written
 from ledger.intake.told import Told, Version, tell
@@ -132,7 +133,8 @@ def _alerts(reading: Reading, effect: str, alertname: str) -> Iterator[Sight]:
     wanted = frozenset(name.strip() for name in alertname.split(",") if name.strip())
     for payload in reading.payloads:
         if payload.get("truncatedAlerts"):
-            reading.note(f"{payload['truncatedAlerts']} alerts were cut off by the sender and are lost here")
+            one, many = "alert was cut off by the sender and is", "alerts were cut off by the sender and are"
+            reading.note(f"{number_of(payload['truncatedAlerts'], one, many)} lost here")
         for alert in payload.get("alerts", ()):
             labels = alert.get("labels") or {}
             if wanted and labels.get("alertname") not in wanted:

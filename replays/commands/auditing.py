@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ledger.counting import number_of
 from replays.commands.options import json_option, ledger_option, read_only_ledger, reading_option, switches_of
 from replays.commands.progress import progress
 
@@ -46,23 +47,22 @@ def export(url: str, contract: str | None, form: str, output: str, **options: An
     """
     from replays.commands.asking import only_contract
     from replays.export import export_bundle, gather
-    from replays.tabular import write_tables
+    from replays.outputs import free
+    from replays.tabular import DIRECTORIES, write_tables
 
-    out = Path(output)
-    if out.exists():
-        raise click.UsageError(f"{output} is there already; name another")
+    out = free(Path(output), parents=form in DIRECTORIES)
     with read_only_ledger(url) as book:
         wanted = _wanted(book, contract or only_contract(book), options)
         told = wanted.known_at.isoformat() if wanted.known_at else "any time, every period taken as over"
         if form == "bundle":
             with progress() as tell:
                 manifest = export_bundle(book, wanted, out, tell)
-            click.echo(f"{output}: {len(manifest.files)} files, {manifest.size} entries under {manifest.root}, "
-                       f"as known at {told}", err=True)  # fmt: skip
+            files, entries = number_of(len(manifest.files), "file"), number_of(manifest.size, "entry")
+            click.echo(f"{output}: {files}, {entries} under {manifest.root}, as known at {told}", err=True)
         else:
             with progress() as tell:
                 rows = write_tables(form, book, gather(book, wanted, tell), out, tell)
-            click.echo(f"{output}: {rows} rows, as known at {told}", err=True)
+            click.echo(f"{output}: {number_of(rows, 'row')}, as known at {told}", err=True)
 
 
 def _wanted(book: Any, contract: str, options: dict[str, Any]) -> Any:

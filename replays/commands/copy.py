@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from ledger.counting import number_of
+
 
 @click.command(
     epilog="Example: service-ledger copy book.db 'postgresql://ledger@db.example.org/ledgers?schema=desk_1'"
@@ -34,7 +36,8 @@ def copy(source: str, target: str) -> None:
             made.close()
     finally:
         held.close()
-    click.echo(f"{copied.size} entries, {copied.written} of them copied now, root {root_text(copied.root)}: verified")
+    size, root = number_of(copied.size, "entry"), root_text(copied.root)
+    click.echo(f"{size}, {copied.written} of them copied now, root {root}: verified")
 
 
 class _Progress:
@@ -47,7 +50,7 @@ class _Progress:
     def __call__(self, stage: str, done: int, of: int) -> None:
         tenth = done * 10 // of
         if self.looking:
-            click.echo(f"\rservice-ledger: {done} of {of} entries {stage}", err=True, nl=done == of)
+            click.echo(f"\rservice-ledger: {done} of {number_of(of, 'entry')} {stage}", err=True, nl=done == of)
         elif (stage, tenth) != self.told:
-            click.echo(f"service-ledger: {done} of {of} entries {stage}", err=True)
+            click.echo(f"service-ledger: {done} of {number_of(of, 'entry')} {stage}", err=True)
         self.told = (stage, tenth)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ledger.counting import number_of
+
 DEFAULT_DEMO = "service-ledger-demo.db"
 
 
@@ -50,7 +52,7 @@ def _build(url: str) -> None:
         click.echo(f"{url}: the demo ledger is there already", err=True)
         return
     click.echo(
-        f"{url}: {told['events']} facts recorded, {told['simulated']} of them simulated, learnt between "
+        f"{url}: {number_of(told['events'], 'fact')} recorded, {told['simulated']} of them simulated, learnt between "
         f"{told['first_learnt_at'][:10]} and {told['last_learnt_at'][:10]}",
         err=True,
     )

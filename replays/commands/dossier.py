@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ledger.counting import number_of
 from replays.commands.asking import only_contract
 from replays.commands.options import ledger_option, output_path, read_only_ledger
 
@@ -14,8 +15,9 @@ from replays.commands.options import ledger_option, output_path, read_only_ledge
 @click.option("--contract", help="The contract's id; not needed when the ledger holds only one.")
 @click.option("--known-at", metavar="INSTANT", help="As known at this instant; `now` when left out.")
 @click.option(
-    "-o", "--output", "--out", "out", default="dossier.zip", metavar="FILE", show_default=True, help="What to write."
-)
+    "-o", "--output", "--out", "out", default="dossier.zip", metavar="FILE", show_default=True,
+    help="What to write; refused if it is there.",
+)  # fmt: skip
 @click.option("--key", metavar="FILE", help="Sign the present head with this key: a receipt for each entry relied on.")
 @click.option("--no-pdf", is_flag=True, help="HTML only; needs no extra.")
 def dossier(
@@ -30,8 +32,9 @@ def dossier(
     from projections.questions import instant_of
     from replays.commands.progress import progress
     from replays.dossier import write_dossier
+    from replays.outputs import free
 
-    written_to = output_path(out)
+    written_to = free(output_path(out))
     asked = wall_clock() if known_at in (None, "now") else instant_of("--known-at", known_at)
     with read_only_ledger(url) as book:
         signer = None if key is None else read_key(key, origin_of(book.store))
@@ -42,6 +45,5 @@ def dossier(
                 with_pdf=not no_pdf, checkpoint=head, key=signer, progress=tell,
             )  # fmt: skip
     proven = "" if key is None else ", each with its receipt"
-    click.echo(
-        f"{out}: dispute {told.dispute.dispute}, {told.dispute.state}, {len(told.facts)} entries relied on{proven}"
-    )
+    relied = number_of(len(told.facts), "entry")
+    click.echo(f"{out}: dispute {told.dispute.dispute}, {told.dispute.state}, {relied} relied on{proven}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ledger.counting import number_of
 from replays.commands.options import (
     json_option,
     knowledge_options,
@@ -67,11 +68,11 @@ def due(
         from replays.calendar_file import calendar_file
 
         output_path(ical).write_bytes(calendar_file(found, named, when, zone))
-        click.echo(f"{ical}: {len(found)} entries", err=True)
+        click.echo(f"{ical}: {number_of(len(found), 'entry')}", err=True)
     elif as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        show.rows([_shown(row, SAYS) for row in found], empty=f"nothing falls due within {days} days")
+        show.rows([_shown(row, SAYS) for row in found], empty=f"nothing falls due within {number_of(days, 'day')}")
 
 
 def _shown(row: dict[str, Any], says: dict[str, str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ledger.counting import number_of
 from replays.commands.options import Family, ledger_option, output_path, read_only_ledger
 from replays.commands.progress import progress
 
@@ -194,7 +195,8 @@ def verify_growth(held: str, growth: str, vkey: str, output: str | None) -> None
     head, data = check_extension(_read(growth), before, [log])
     if output is not None:
         _write(output, data)
-    click.echo(f"ok: {head.origin} grew from {before.size} to {head.size} entries, and the first {before.size} stand")
+    size = number_of(head.size, "entry")
+    click.echo(f"ok: {head.origin} grew from {before.size} to {size}, and the first {before.size} stand")
 
 
 # --- publishing ---
@@ -221,8 +223,8 @@ def publish(directory: str, url: str, key: str | None, checkpoint: str | None, h
             done = write_files(book, directory, head, hashes_only=hashes_only, progress=tell)
     shown = "hashes only" if hashes_only else "all readable"
     click.echo(
-        f"{directory}: {done.head.size} entries of {done.head.origin}, {shown}; "
-        f"{len(done.written)} files written, {len(done.removed)} removed"
+        f"{directory}: {number_of(done.head.size, 'entry')} of {done.head.origin}, {shown}; "
+        f"{number_of(len(done.written), 'file')} written, {len(done.removed)} removed"
     )
 
 

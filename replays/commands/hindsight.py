@@ -55,15 +55,7 @@ def hindsight(
 
 def _show(found: Any) -> None:
     from replays import show
-    from replays.hindsight import rows
+    from replays.hindsight import month_rows, rows
 
     show.rows(rows(found), empty="no promise was broken in the period")
-    show.rows(
-        [
-            {"month": m.month, "verdict": m.verdict, "ti_seconds": m.ti_seconds, "allowed": m.allowed_seconds,
-             "spare": m.spare_seconds,
-             "turned by": "; ".join(f"{lv.shown} ({lv.seconds:+} s)" for lv in m.levers if lv.turns) or None}
-            for m in found.months
-        ],
-        empty="no month of availability ends in the period",
-    )  # fmt: skip
+    show.rows(month_rows(found), empty="no month of availability ends in the period")

@@ -28,6 +28,6 @@ def progress(silent: bool = False) -> Iterator[Tell | None]:
         def tell(what: str, done: int, of: int) -> None:
             if what not in tasks:
                 tasks[what] = drawn.add_task(what, total=of)
-            drawn.update(tasks[what], completed=done)
+            drawn.update(tasks[what], completed=done, total=of)  # how many there are may be learnt on the way
 
         yield tell

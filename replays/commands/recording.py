@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from ledger.counting import number_of
 from replays.commands.options import json_option, ledger_option
 
 PROGRESS_FROM = 5_000  # lines from which progress is shown to whoever looks
@@ -51,9 +52,9 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
         load_booklet(name)  # refuse a bad booklet before a file is made
     with open_ledger(place, booklets=chosen, origin=origin) as book:
         if book.position:
-            raise Refused("ledger_exists", f"{place} holds {book.position} entries already")
+            raise Refused("ledger_exists", f"{place} holds {number_of(book.position, 'entry')} already")
         last = book.open()
-    click.echo(f"{place}: a new ledger of {last} entries, running on {', '.join(chosen)}")
+    click.echo(f"{place}: a new ledger of {number_of(last, 'entry')}, running on {', '.join(chosen)}")
 
 
 class _WithAdapters(click.Command):
@@ -154,7 +155,7 @@ class _Told:
     def begin(self, count: int) -> None:
         """Say that a long batch is under way."""
         if count >= PROGRESS_FROM and sys.stderr.isatty():
-            click.echo(f"service-ledger: recording {count} events as one batch", err=True)
+            click.echo(f"service-ledger: recording {number_of(count, 'event')} as one batch", err=True)
 
     @contextmanager
     def standing(self) -> Iterator[None]:
@@ -166,7 +167,8 @@ class _Told:
         except (Refused, KeyboardInterrupt):
             if self.outcomes:
                 stands = sum(self.outcomes.values())
-                click.echo(f"service-ledger: the {stands} events of the batches before are recorded", err=True)
+                told = number_of(stands, "event of the batches before is", "events of the batches before are")
+                click.echo(f"service-ledger: the {told} recorded", err=True)
             raise
 
     def take(self, chunk: list[Any], receipts: list[Any]) -> None:

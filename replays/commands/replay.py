@@ -125,9 +125,11 @@ def _sensitivity(history: Any, question: Question, values: Any, switches: Any, a
     import msgspec
 
     from replays import show
+    from replays.commands.progress import progress
     from replays.readings import sensitivity
 
-    found = sensitivity(history, question, values, switches)
+    with progress(silent=as_json) as tell:
+        found = sensitivity(history, question, values, switches, tell)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return

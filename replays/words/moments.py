@@ -124,6 +124,14 @@ def between(language: str, first: str, last: str) -> str:
     return f"du {first} au {last}" if language == "fr" else f"from {first} to {last}"
 
 
+def day_span(language: str, first: str, last: str | None) -> str:
+    """Two dates, both included, or the first one of days without an end."""
+    shown = [day(language, date.fromisoformat(each)) for each in (first, last) if each is not None]
+    if len(shown) == 1:
+        return f"{'à compter du' if language == 'fr' else 'from'} {shown[0]}"
+    return shown[0] if first == last else between(language, *shown)
+
+
 def days(language: str, written: Sequence[str]) -> str:
     """Dates in order, those that follow each other as one stretch."""
     found = [date.fromisoformat(text) for text in written]
@@ -154,7 +162,8 @@ def decimal(language: str, written: str) -> str:
 def duration(language: str, value: int) -> str:
     """Seconds, and the same in hours: `5 160 s (1 h 26 min)`; in days too from four days on."""
     shown = f"{number(language, value)}{FIRM}s"
-    return f"{shown} ({_hours(language, abs(value))})" if abs(value) >= 60 else shown
+    sign = "−" if value < 0 else ""
+    return f"{shown} ({sign}{_hours(language, abs(value))})" if abs(value) >= 60 else shown
 
 
 def _hours(language: str, value: int) -> str:

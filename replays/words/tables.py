@@ -6,7 +6,7 @@ import re
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 NARROW = "\u202f"  # no-break and narrow: before ; : ? ! % and inside guillemets, and between thousands
 FIRM = "\u00a0"  # no-break: between a number and its unit
@@ -16,13 +16,31 @@ def spaced(text: str) -> str:
     """French text with its no-break spaces where print has them."""
     text = re.sub(r" ([;:?!%»])", rf"{NARROW}\1", text).replace("« ", f"«{NARROW}")
     text = re.sub(r"(?<=\d) (?=\d{3}\b)", NARROW, text)
-    return re.sub(r"(?<=\d) (?=(?:h|min|s|j|octets|Go|jours|ans|heures)\b)", FIRM, text)
+    return re.sub(r"(?<=\d) (?=(?:h|min|s|j|octets?|Go|jours?|ans?|heures?)\b)", FIRM, text)
 
 
 @cache
 def fields() -> dict[str, str]:
     """French for the names of fields."""
     return _flat(_read("labels")["fields"])
+
+
+@cache
+def fields_within() -> dict[str, dict[str, str]]:
+    """French for the names of fields that mean or agree otherwise within a question or a field, by its name."""
+    return {outer: _flat(table) for outer, table in _read("labels")["within"].items()}
+
+
+@cache
+def english() -> dict[str, str]:
+    """English for the few names of fields that are no words of it."""
+    return dict(_read("labels")["english"])
+
+
+@cache
+def by_period() -> dict[str, dict[str, str]]:
+    """The name of a field whose value is a month or a week, as `field/month`, by language."""
+    return dict(_read("labels")["by_period"])
 
 
 @cache
@@ -37,16 +55,27 @@ def words_in() -> dict[str, dict[str, str]]:
     return {field: _flat(table) for field, table in _read("values")["in"].items()}
 
 
-@cache
-def notes() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """The sentences of rules: the English as a pattern, and the French."""
-    return tuple((re.compile(english), spaced(french)) for english, french in _read("notes")["note"])
+class Note(NamedTuple):
+    """A sentence of a rule: its English as a pattern, its French, and its English where readers have another."""
+
+    pattern: re.Pattern[str]
+    french: str
+    english: str | None
 
 
 @cache
-def notes_of_one_word() -> tuple[tuple[re.Pattern[str], str], ...]:
+def notes() -> tuple[Note, ...]:
+    """The sentences of rules, those of their own before the patterns they would fit too."""
+    return tuple(
+        Note(re.compile(pattern), spaced(french), shown[0] if shown else None)
+        for pattern, french, *shown in _read("notes")["note"]
+    )
+
+
+@cache
+def notes_of_one_word() -> tuple[Note, ...]:
     """Those of `notes` that an id, a hash or a name may be: a pattern that has a space asks for one."""
-    return tuple((pattern, french) for pattern, french in notes() if " " not in pattern.pattern)
+    return tuple(note for note in notes() if " " not in note.pattern.pattern)
 
 
 @cache
