@@ -58,6 +58,7 @@ class Clock(Struct, frozen=True, kw_only=True):
     week: Week | None
     stopped: Spans
     running: Calendar
+    ended: bool = False  # the contract, and with it all that was owed
 
     @property
     def ends_at(self) -> Instant:
@@ -135,9 +136,9 @@ def anomaly(history: History, frames: Frames, anomalies: tuple[str, ...] | None 
 
 def _answer(judged: Judged) -> dict[str, Any]:
     last = judged.stages[-1] if judged.stages else None
-    if last is None or last.delay is None:
+    if last is None or last.state is None:
         return {"deadline": None, "state": "no_deadline"}
-    return {"deadline": text(last.delay.deadline), "state": last.state}
+    return {"deadline": None if last.delay is None else text(last.delay.deadline), "state": last.state}
 
 
 def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
@@ -263,8 +264,13 @@ def _stage(now: Instant, anomaly: Anomaly, clock: Clock, turn: Fact, until: Inst
     delay = _delay(clock, criticality, clock_from)
     delivery = anomaly.first(*OWED[criticality][2]) if criticality in OWED else None
     state: str | None = "no_deadline"
+    delivered_at = None if delivery is None else at(delivery)
     if delay is not None:
-        state = _state(now, until, delay.last, None if delivery is None else at(delivery))
+        state = _state(now, until, delay.last, delivered_at)
+    elif criticality in OWED and delivered_at is not None and delivered_at <= until:
+        state = "met"  # the clock stands still before its end: what came was in time
+    elif criticality in OWED and not clock.ended and now < FOREVER:
+        state = "pending" if now < until else None  # it stands still until support goes on
     return Stage(criticality, at(turn), until, clock_from, delay, delivery, state)
 
 
@@ -308,7 +314,9 @@ def _clock(history: History, frame: Frame, plan: e.Plan) -> Clock:
     stopped, calendar = without_support(history), frame.calendar
     closings, openings = union(calendar.closings, stopped), difference(calendar.openings, stopped)
     running = structs.replace(calendar, closings=closings, openings=openings)
-    return Clock(frame=frame, week=frame.terms.support.week_for(plan, frame.reading), stopped=stopped, running=running)
+    ended = bool(history.own(e.ContractTerminated))
+    week = frame.terms.support.week_for(plan, frame.reading)
+    return Clock(frame=frame, week=week, stopped=stopped, running=running, ended=ended)
 
 
 # --- workings ---

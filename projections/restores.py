@@ -223,6 +223,8 @@ def _last_office_state(kept: Kept, request: Request) -> Decision:
     last = made[: bisect_right(instants, request.requested_at)][-1:]
     if not last:
         return _no_office_state(kept, request, day)
+    if day is not None and day > last[0].completed_on and _last_due(kept, request, day):
+        return _no_office_state(kept, request, day)
     if day is not None and day != last[0].completed_on:
         why = f"only the last state, {last[0].name} of {last[0].completed_on}, is owed"
         return Decision(outcome="out_of_retention", breach=False, why=why, day=day, rests_on=tuple(last))
@@ -231,12 +233,22 @@ def _last_office_state(kept: Kept, request: Request) -> Decision:
 
 
 def _no_office_state(kept: Kept, request: Request, day: date | None) -> Decision:
-    """None was ever made: a breach once a day it was owed for is over."""
+    """None was made, that day or ever: a breach once a day it was owed for is over."""
     local = kept.eras.at(request.requested_at).calendar.local_date(request.requested_at)
-    (period,) = kept.office_days(*[day or local - timedelta(days=1)] * 2)
-    due = kept.is_owed(period) and over(period.span[1], request.requested_at)
+    due = _office_due(kept, request, day or local - timedelta(days=1))
     why = "no backup of the office documents was made"
     return Decision(outcome="backup_missing", breach=due, why=why, day=day)
+
+
+def _last_due(kept: Kept, request: Request, day: date) -> bool:
+    """Whether the last state there should have been is that of the day: no later one's day is over."""
+    return _office_due(kept, request, day) and not _office_due(kept, request, day + timedelta(days=1))
+
+
+def _office_due(kept: Kept, request: Request, day: date) -> bool:
+    """Whether a backup of the day was owed, and its day over when the state was asked for."""
+    (period,) = kept.office_days(day, day)
+    return kept.is_owed(period) and over(period.span[1], request.requested_at)
 
 
 # --- requests ---

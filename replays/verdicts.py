@@ -21,7 +21,7 @@ def _broken(question: str, result: Any) -> bool | None:
     if question in TELLING:
         return None
     if question == "obligations":
-        judged = {row["state"] for row in result.values()} & {"kept", "broken"}
+        judged = {row.get("state") for row in result.values() if isinstance(row, dict)} & {"kept", "broken"}
         return "broken" in judged if judged else None
     if question == "service_reviews":
         return bool(result["missing"])

@@ -382,6 +382,20 @@ def test_where_clocks_stop_for_good_nothing_falls_due() -> None:
     assert one(STARTED, *lines, reading={"anomaly_clock": "end_of_8h"}) == NO_DEADLINE
 
 
+@pytest.mark.parametrize(("criticality", "delivered"), [(1, plan), (2, fix)])
+def test_while_clocks_stand_still_what_came_is_met_and_what_did_not_is_pending(criticality: int, delivered: Any) -> None:
+    asked_of, stopped = qualified(MONDAY_9, criticality), stop("suspended", "2026-03-03T11:00:00+01:00")
+    while_stopped = {"known_at": "2026-03-20T00:00:00Z"}
+    assert one(STARTED, asked_of, delivered("2026-03-02T11:00:00+01:00"), stopped, **while_stopped) == (None, "met")
+    assert one(STARTED, asked_of, delivered("2026-03-12T11:00:00+01:00"), stopped, **while_stopped) == (None, "met")
+    assert one(STARTED, asked_of, stopped, **while_stopped) == (None, "pending")
+    assert one(STARTED, asked_of, stopped, reclassified("2026-03-10T09:00:00+01:00", 3), **while_stopped) == NO_DEADLINE
+    over = (MONDAY_9, "contract_terminated", {"effective_from": "2026-03-03T11:00:00+01:00"})
+    assert one(STARTED, over, asked_of, **while_stopped) == NO_DEADLINE
+    assert one(STARTED, over, asked_of, delivered("2026-03-02T11:00:00+01:00"), **while_stopped) == (None, "met")
+    assert not rows(STARTED, asked_of, stopped, **while_stopped)
+
+
 def test_another_booklet_has_other_hours_and_days() -> None:
     lines = [qualified("2026-03-02T13:00:00Z", 1)]  # 08:00 in New York
     assert one(STARTED, *lines, booklet="always-on")[0] == "2026-03-02T18:00:00Z"

@@ -95,7 +95,7 @@ def test_the_batches_before_a_line_too_long_stand_and_are_told(
     Path("long.jsonl").write_text(f"{STARTED}\n{'x' * 1001}")
     assert run(["record", "long.jsonl", "--ledger", ledger, "--batch", "1"]) == 3
     told = capsys.readouterr().err.splitlines()
-    assert told[0] == "service-ledger: the 1 events of the batches before are recorded"
+    assert told[0] == "service-ledger: the 1 event of the batches before is recorded"
     assert "line 2" in told[1]
 
 

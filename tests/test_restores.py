@@ -259,6 +259,17 @@ def test_office_documents_never_backed_up_are_a_breach_once_a_day_is_over_withou
     assert only(*SPRING, office_asks("2026-03-18T10:00:00+01:00", "2026-03-18")) == (MISSING, None, False)
 
 
+def test_the_office_state_that_should_be_the_last_is_missed_however_old_the_one_before_is() -> None:
+    lines = (STARTED, office("O1", "2026-03-14T22:00:00+01:00"))
+    when = "2026-03-18T10:00:00+01:00"
+    assert only(*lines, office_asks(when, "2026-03-17")) == (MISSING, None, True)
+    assert only(*lines, office_asks(when, "2026-03-16")) == (OUT, None, False), "that of the 17th would be the last"
+    assert only(*lines, office_asks("2026-03-18T00:00:00+01:00", "2026-03-17")) == (MISSING, None, True)
+    assert only(*lines, office_asks("2026-03-17T23:59:59+01:00", "2026-03-17")) == (OUT, None, False)
+    ended = ("2026-03-01T09:00:00+01:00", "contract_terminated", {"effective_from": "2026-03-17T12:00:00+01:00"})
+    assert only(STARTED, ended, office("O1", "2026-03-14T22:00:00+01:00"), office_asks(when, "2026-03-17")) == (OUT, None, False)
+
+
 # --- what became of the request ---
 
 
