@@ -16,7 +16,7 @@ from ledger.events import ContractResumed, ContractSuspended, ContractTerminated
 from ledger.history import History, positions_of
 from ledger.spans import FOREVER, Instant, Span
 from ledger.workdays import iso_week
-from projections.copies import Copies, copies_at, copies_over_time, deleted_at, stretches
+from projections.copies import Copies, copies_at, copies_over_time, deletions, stretches
 from projections.finding import Breach, Finding, ceil_seconds, known_since, text
 from projections.frame import Frame, Frames
 from projections.kept import CLIENT_DATA, OFFICE, Backup, Kept, Period, picked
@@ -162,10 +162,10 @@ def _last_tier(kept: Kept, backup: Backup) -> str | None:
 
 
 def backup_deletions(history: History, frames: Frames) -> Finding:
-    """Which backups nothing is left of by deletion, whether before they were due, and by how many seconds (A9.2).
+    """Of which backups a deletion left nothing, whether before they were due, and by how many seconds (A9.2).
 
-    Deleted copy by copy, the deletion of the last copy counts. `short_by_seconds` is null where the end of what
-    was owed is not known yet.
+    Deleted copy by copy, the deletion of the last copy counts; where copies were stored anew since, the first such
+    deletion. `short_by_seconds` is null where the end of what was owed is not known yet.
     """
     kept = Kept.of(history, frames)
     result, workings = {}, {}
@@ -185,8 +185,7 @@ def backup_deletions(history: History, frames: Frames) -> Finding:
 
 
 def _deleted(kept: Kept) -> list[tuple[Instant, Backup]]:
-    found = ((deleted_at(backup.states), backup) for backup in kept.backups if backup.after)
-    return [(gone_at, backup) for gone_at, backup in found if gone_at is not None]
+    return [(gone_at, backup) for backup in kept.backups if backup.after for gone_at in deletions(backup.states)[:1]]
 
 
 def backup_copies(history: History, frames: Frames, at: Instant) -> Finding:
@@ -329,18 +328,17 @@ def _periods(kept: Kept, first: date, last: date) -> Iterable[tuple[Duty, list[P
 
 
 def _purged(kept: Kept, backup: Backup) -> Iterable[Breach]:
-    """A9.2 to A9.5: what was still held is deleted before the latest of its tiers lets it go."""
-    gone_at, until = deleted_at(backup.states), kept.owed_until(backup)
-    if gone_at is None or (until is not None and gone_at >= until):
-        return
-    before = backup.state_at(gone_at - 1)
-    if before is not None and not before.held:
-        return  # it was lost before, and the loss is the breach
-    tier = _last_tier(kept, backup)
-    assert tier is not None, "what no tier has kept is owed for no time"
-    limit = UNTIL_REPLACED if until is None else f"{until - backup.completed_at} s"
-    amount = f"{gone_at - backup.completed_at} s"
-    yield _copy_breach(backup, DUTIES[tier], "purged_early", amount, limit, gone_at, lambda s: s.deleted)
+    """A9.2 to A9.5: what was still held is deleted before the latest of its tiers lets it go, each time."""
+    until = kept.owed_until(backup)
+    for gone_at in deletions(backup.states):
+        before = backup.state_at(gone_at - 1)
+        if (until is not None and gone_at >= until) or (before is not None and not before.held):
+            continue  # where it was lost before, the loss is the breach
+        tier = _last_tier(kept, backup)
+        assert tier is not None, "what no tier has kept is owed for no time"
+        limit = UNTIL_REPLACED if until is None else f"{until - backup.completed_at} s"
+        amount = f"{gone_at - backup.completed_at} s"
+        yield _copy_breach(backup, DUTIES[tier], "purged_early", amount, limit, gone_at, lambda s: s.deleted)
 
 
 def _thin(kept: Kept, backup: Backup) -> Iterable[Breach]:

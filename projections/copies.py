@@ -85,14 +85,15 @@ def copies_at(states: list[Copies], instant: Instant) -> Copies | None:
     return states[place - 1] if place else None
 
 
-def deleted_at(states: list[Copies]) -> Instant | None:
-    """When the deletion that left nothing took place; None while something is held or was lost otherwise."""
-    found = None
-    for state in reversed(states):
-        if not state.deleted:
-            break
-        found = state.since
-    return found
+def deletions(states: list[Copies]) -> list[Instant]:
+    """When a deletion left nothing of what was held, each time: a copy may be stored anew.
+
+    Where nothing was held any more whenever one is told of, the first is given.
+    """
+    before = [None, *states]
+    begun = [(b, s) for b, s in zip(before, states, strict=False) if s.deleted and not (b and b.deleted)]
+    took = [state.since for earlier, state in begun if earlier is None or earlier.held]
+    return took or [state.since for _, state in begun[:1]]
 
 
 def stretches(states: list[Copies], holds: Callable[[Copies], bool], until: Instant) -> Spans:

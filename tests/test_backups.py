@@ -410,6 +410,17 @@ def test_copy_by_copy_the_deletion_of_the_last_one_counts() -> None:
     assert result(backups.backup_deletions, STARTED, B1, first, second)["B1"]["short_by_seconds"] == 60
 
 
+def test_what_was_deleted_early_is_so_whatever_is_stored_anew_later() -> None:
+    early, again = told("deleted", "B1", "2026-03-28T02:10:00+01:00"), told("copy_stored", "B1", "2026-04-20T00:00:00Z", "DC-A")
+    assert result(backups.backup_deletions, STARTED, B1, early, again)["B1"]["early"] is True
+    assert [row.what for row in of_client(*MARCH, early, again) if row.subject == "B1"] == ["purged_early"]
+    soon = told("copy_stored", "B1", "2026-03-29T00:00:00Z", "DC-A")
+    twice = of_client(*MARCH, early, soon, told("deleted", "B1", "2026-03-30T00:00:00Z"))
+    assert [row.on for row in twice if row.what == "purged_early"] == [at("2026-03-28T01:10:00Z"), at("2026-03-30T00:00:00Z")]
+    late = told("deleted", "B1", "2026-05-01T00:00:00Z")
+    assert result(backups.backup_deletions, STARTED, B1, early, again, late)["B1"]["short_by_seconds"] == 593_400
+
+
 def test_a_backup_whose_copies_were_lost_was_not_deleted() -> None:
     lost = [told("copy_lost", "B1", "2026-03-29T00:00:00Z", place) for place in ("DC-A", "DC-B")]
     assert result(backups.backup_deletions, STARTED, B1, *lost) == {}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.corrections import Fact
 from ledger.spans import moment
-from projections.copies import CHANGES, copies_at, copies_over_time, deleted_at, stretches
+from projections.copies import CHANGES, copies_at, copies_over_time, deletions, stretches
 from projections.frame import Frames
 from projections.kept import Kept
 from tests.story import STARTED, history
@@ -92,13 +92,21 @@ def test_a_copy_told_of_before_completion_is_there_from_completion_on() -> None:
 
 def test_a_deleted_backup_stays_deleted_whatever_is_told_of_it_then() -> None:
     found = backup(["A"], [(5, "deleted", None), (9, "verified", None), (12, "copy_lost", "A")])
-    assert deleted_at(found.states) == found.completed_at + 5
+    assert deletions(found.states) == [found.completed_at + 5]
 
 
-def test_a_copy_stored_after_a_deletion_stands_again() -> None:
-    found = backup(["A"], [(5, "deleted", None), (9, "copy_stored", "B")])
-    assert deleted_at(found.states[:2]) == found.completed_at + 5
-    assert deleted_at(found.states) is None
+def test_a_copy_stored_after_a_deletion_stands_again_and_the_deletion_was_one() -> None:
+    found = backup(["A"], [(5, "deleted", None), (9, "copy_stored", "B"), (12, "deleted", "B"), (15, "deleted", None)])
+    assert [state.held for state in found.states] == [True, False, True, False, False]
+    assert deletions(found.states) == [found.completed_at + 5, found.completed_at + 12]
+
+
+def test_a_deletion_of_what_was_lost_takes_nothing() -> None:
+    lost = backup(["A"], [(5, "copy_lost", "A"), (8, "deleted", None)])
+    assert deletions(lost.states) == [lost.completed_at + 8]
+    again = backup(["A"], [(5, "copy_lost", "A"), (8, "deleted", None), (9, "copy_stored", "B"), (11, "deleted", "B")])
+    assert deletions(again.states) == [again.completed_at + 11]
+    assert deletions(backup(["A"], [(5, "copy_lost", "A")]).states) == []
 
 
 def test_a_copy_found_bad_is_replaced_by_a_new_one_and_a_backup_found_bad_is_not() -> None:
