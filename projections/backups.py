@@ -16,8 +16,9 @@ from ledger.events import ContractResumed, ContractSuspended, ContractTerminated
 from ledger.history import History, positions_of
 from ledger.spans import FOREVER, Instant, Span
 from ledger.workdays import iso_week
-from projections.copies import Copies, copies_at, copies_over_time, deletions, stretches
-from projections.finding import Breach, Finding, ceil_seconds, known_since, text
+from projections.backup_proofs import Proofs
+from projections.copies import Copies, deletions, stretches
+from projections.finding import Breach, Finding, text
 from projections.frame import Frame, Frames
 from projections.kept import CLIENT_DATA, OFFICE, Backup, Kept, Period, picked
 from projections.periods import over
@@ -278,21 +279,20 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     """
     kept = Kept.of(history, frames)
     within = kept.eras.calendar.day(first, last)
-    rows = [*_missed(kept, first, last)]
+    proofs = Proofs(kept)
+    rows = [*_missed(kept, proofs, first, last)]
     for backup in kept.backups:
         if backup.completed_at >= within[1] or backup.last_told < within[0]:
             continue  # each of its rows is filed at an instant told of it
         if backup.after or len(set(backup.fact.event.locations)) < backup.frame.terms.backups.places:
-            rows += [*_purged(kept, backup), *_thin(kept, backup), *_lost(kept, backup)]
+            rows += [*_purged(kept, proofs, backup), *_thin(kept, proofs, backup), *_lost(kept, proofs, backup)]
     found = [row for row in rows if within[0] <= row.on < within[1]]
     return sorted(found, key=lambda row: (row.on, row.obligation, row.subject, row.period, row.what))
 
 
-def _missed(kept: Kept, first: date, last: date) -> Iterable[Breach]:
-    """The periods that are over without their backup: provable from their end, once the contract is known."""
+def _missed(kept: Kept, proofs: Proofs, first: date, last: date) -> Iterable[Breach]:
+    """The periods that are over without their backup: provable from their end, once known to be owed and without."""
     started = kept.history.started
-    since = known_since([started])
-    assert since is not None
     for duty, periods in _periods(kept, first, last):
         for period in periods:
             end = period.span[1]
@@ -308,7 +308,7 @@ def _missed(kept: Kept, first: date, last: date) -> Iterable[Breach]:
                 amount="0 backups",
                 limit="1 backup",
                 on=end - 1,
-                first_knowable_at=max(end, since),
+                first_knowable_at=proofs.missed(duty.scope, duty.tier, period),
                 because=positions_of([started], kept.failures(duty.scope, duty.tier, period)),
             )
 
@@ -327,7 +327,7 @@ def _periods(kept: Kept, first: date, last: date) -> Iterable[tuple[Duty, list[P
     yield EVERY_DAY, kept.office_days(first, last)
 
 
-def _purged(kept: Kept, backup: Backup) -> Iterable[Breach]:
+def _purged(kept: Kept, proofs: Proofs, backup: Backup) -> Iterable[Breach]:
     """A9.2 to A9.5: what was still held is deleted before the latest of its tiers lets it go, each time."""
     until = kept.owed_until(backup)
     for gone_at in deletions(backup.states):
@@ -338,10 +338,10 @@ def _purged(kept: Kept, backup: Backup) -> Iterable[Breach]:
         assert tier is not None, "what no tier has kept is owed for no time"
         limit = UNTIL_REPLACED if until is None else f"{until - backup.completed_at} s"
         amount = f"{gone_at - backup.completed_at} s"
-        yield _copy_breach(backup, DUTIES[tier], "purged_early", amount, limit, gone_at, lambda s: s.deleted)
+        yield _copy_breach(proofs, backup, DUTIES[tier], "purged_early", amount, limit, gone_at, lambda s: s.deleted)
 
 
-def _thin(kept: Kept, backup: Backup) -> Iterable[Breach]:
+def _thin(kept: Kept, proofs: Proofs, backup: Backup) -> Iterable[Breach]:
     """A9.6: fewer places than promised while it is owed and held at all, one row for each unbroken stretch.
 
     Office documents too: article 9 calls them the client's data, and excepts them from the first sentence only.
@@ -355,17 +355,17 @@ def _thin(kept: Kept, backup: Backup) -> Iterable[Breach]:
         state = backup.state_at(start)
         assert state is not None
         places = f"{len(state.places)} place{'s' * (len(state.places) > 1)}"
-        yield _copy_breach(backup, None, "redundancy_breach", places, f"{required} places", start, thin)
+        yield _copy_breach(proofs, backup, None, "redundancy_breach", places, f"{required} places", start, thin)
 
 
-def _lost(kept: Kept, backup: Backup) -> Iterable[Breach]:
+def _lost(kept: Kept, proofs: Proofs, backup: Backup) -> Iterable[Breach]:
     """A9.6: no copy is left to restore from while it is owed, other than by a deletion."""
 
     def lost(state: Copies) -> bool:
         return not state.restorable and not state.deleted
 
     for start, _ in _while_owed(kept, backup, lost):
-        yield _copy_breach(backup, None, "state_lost", "0 usable copies", "1 usable copy", start, lost)
+        yield _copy_breach(proofs, backup, None, "state_lost", "0 usable copies", "1 usable copy", start, lost)
 
 
 def _while_owed(kept: Kept, backup: Backup, holds: Callable[[Copies], bool]) -> tuple[Span, ...]:
@@ -374,15 +374,10 @@ def _while_owed(kept: Kept, backup: Backup, holds: Callable[[Copies], bool]) -> 
 
 
 def _copy_breach(
-    backup: Backup, duty: Duty | None, what: str, amount: str, limit: str, on: Instant, holds: Callable[[Copies], bool]
-) -> Breach:
+    proofs: Proofs, backup: Backup, duty: Duty | None, what: str, amount: str, limit: str, on: Instant,
+    holds: Callable[[Copies], bool],
+) -> Breach:  # fmt: skip
     """Provable from `on`, once facts are known that show the copies so at that instant."""
-    knowable = None
-    for moment in sorted({max(on, ceil_seconds(fact.known_at)) for fact in backup.facts}):
-        state = copies_at(copies_over_time(backup.fact, backup.after, moment), on)
-        if ceil_seconds(backup.fact.known_at) <= moment and state is not None and holds(state):
-            knowable = moment
-            break
     return Breach(
         obligation=duty.obligation if duty else "A9.6",
         clause=_clause(backup.frame, duty),
@@ -392,6 +387,6 @@ def _copy_breach(
         amount=amount,
         limit=limit,
         on=on,
-        first_knowable_at=knowable,
+        first_knowable_at=proofs.copies(backup, on, holds),
         because=positions_of(backup.facts),
     )

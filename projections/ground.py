@@ -80,7 +80,7 @@ def first_provable(history: History, since: Instant, broken: Callable[[History],
     """
     if since <= history.now and _shown(history.as_known(moment(since)), broken):
         return since  # mostly so, and spares looking for what was learnt after it
-    learnt = {since, *(known_at for known_at in _moments(history) if known_at > since)}
+    learnt = {since, *(known_at for known_at in learnt_at(history) if known_at > since)}
     upto = max(learnt) if history.known_at is None else max(since, ceil_seconds(history.known_at))
     return earliest(lambda known_at: _shown(history.as_known(moment(known_at)), broken), learnt, upto)
 
@@ -89,7 +89,7 @@ def _shown(then: History, broken: Callable[[History], bool]) -> bool:
     return bool(then.own(e.ContractStarted)) and broken(then)
 
 
-def _moments(history: History) -> set[Instant]:
+def learnt_at(history: History) -> set[Instant]:
     """The whole seconds at which entries of the contract or its services became known."""
     told = [(stream, entries) for stream, entries in history.streams.items() if stream != "ledger"]
     entries = [entry for _, stream in told for position, entry in stream if position <= history.position]

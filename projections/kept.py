@@ -22,7 +22,7 @@ from ledger.corrections import Fact
 from ledger.errors import Refused
 from ledger.history import History
 from ledger.promises import TierTerms
-from ledger.spans import FIRST, FOREVER, Instant, Span, seconds
+from ledger.spans import FIRST, FOREVER, Instant, Span, Spans, seconds
 from ledger.workdays import Calendar, add_months, iso_week_label
 from projections.copies import CHANGES, Copies, copies_at, copies_over_time
 from projections.finding import at
@@ -98,6 +98,11 @@ class Period(NamedTuple):
     by: str  # "started_at" or "completed_at"
     frame: Frame
     promised: bool  # whether the booklet promises such a backup at all
+
+    def owed_within(self, service: Spans) -> bool:
+        """Whether it is promised and lies wholly inside a service period."""
+        start, end = self.span
+        return self.promised and any(first <= start and end <= last for first, last in service)
 
 
 # --- all the backups of a contract ---
@@ -286,8 +291,7 @@ class Kept:
 
     def is_owed(self, period: Period) -> bool:
         """Whether the booklet promises it and the period lies wholly inside the service period."""
-        start, end = period.span
-        return period.promised and any(first <= start and end <= last for first, last in self.history.in_force)
+        return period.owed_within(self.history.in_force)
 
 
 class Eras:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -21,8 +21,10 @@ from ledger.corrections import Fact
 from ledger.errors import Refused
 from ledger.history import History, positions_of
 from ledger.spans import FOREVER, NEVER, Instant, Spans, contains, difference, intersection, length, moment, span, union
-from projections.finding import Breach, Finding, at, ceil_seconds, known_since, spans_text, text
+from projections.concerning import Concerning
+from projections.finding import Breach, Finding, at, ceil_seconds, spans_text, text
 from projections.frame import Frame, Frames
+from projections.ground import first_provable
 from projections.notice import dated, in_force, reference, seconds_given
 
 # Ours, not the contract's: article 5 sets no delay between publishing a notice and recording it. One that the
@@ -30,7 +32,7 @@ from projections.notice import dated, in_force, reference, seconds_given
 LATE_RECORDING_SECONDS = 86_400
 
 ANNOUNCED = (e.MaintenanceAnnounced, e.MaintenanceRescheduled)
-ENDS, STOPS = (e.MaintenanceEnded, e.BlockingEnded), (e.BlockingStarted, e.BlockingEnded)
+STOPS = (e.BlockingStarted, e.BlockingEnded)
 TOLD = (*ANNOUNCED, e.MaintenanceCancelled, e.MaintenanceStarted, e.MaintenanceEnded, *STOPS)
 SWITCHES = ("notice_reference", "notice_clock", "reschedule_notice", "slot_overrun", "blocking_limit")
 
@@ -60,50 +62,71 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     Notice and status are filed at the start of the work, the others at the first second that breaks them.
     """
     rows: list[Breach] = []
+    told: Concerning | None = None
     for work in _works(history):
         if work.started is not None and _near(work, first, last):
             m = _measure(history, frames, work)
-            rows += [row for row in _broken(history, m) if first <= m.frame.calendar.local_date(row.on) <= last]
+            found = [row for row in _broken(history, m) if first <= m.frame.calendar.local_date(row.on) <= last]
+            if found and not m.frame.comparing:
+                told = told or Concerning(history, (*TOLD, e.MaintenanceStatusPublished), "maintenance")
+            rows += [_breach(m, row, _first_shown(told, frames, m, row)) for row in found]
     return sorted(rows, key=lambda row: (row.on, row.obligation, row.subject, row.what))
 
 
-def _broken(history: History, m: Measured) -> list[Breach]:
+class Row(NamedTuple):
+    """One promise broken, before it is known since when that could be proved: not before `since`."""
+
+    obligation: str
+    what: str
+    amount: str
+    limit: str
+    on: Instant
+    since: Instant
+    facts: Sequence[Fact]
+
+
+def _broken(history: History, m: Measured) -> list[Row]:
     """The rows of one maintenance. What lasts is provable once its first second has passed, even before its end."""
     begun, limit = m.work.start_at, f"{m.frame.terms.maintenance.notice_seconds} s"
     called_off = [fact for fact in (*m.work.announced, *m.work.cancelled) if at(fact, "published_at") <= begun]
-    by_then = [fact for fact in m.work.blocking if m.early and at(fact) <= m.early[0][0]]
-    rows = _lasting(m, "A5.3", "slot_overrun", (m.overrun or NEVER) if m.overran else NEVER, m.chain[-1:])
-    rows += _lasting(m, "A5.4", "outside_window", m.outside, ())
-    rows += _lasting(m, "A5.5", "early_blocking", m.early, by_then[-1:])
+    rows = _lasting(m, "A5.3", "slot_overrun", (m.overrun or NEVER) if m.overran else NEVER)
+    rows += _lasting(m, "A5.4", "outside_window", m.outside)
+    rows += _lasting(m, "A5.5", "early_blocking", m.early)
     if m.short and m.notice is None:
-        rows.append(_breach(m, "A5.3", "no_notice", "none", limit, begun, begun, called_off))
+        rows.append(Row("A5.3", "no_notice", "none", limit, begun, begun, called_off))
     elif m.short:
-        rows.append(_breach(m, "A5.3", "short_notice", f"{m.notice} s", limit, begun, begun, m.chain))
+        rows.append(Row("A5.3", "short_notice", f"{m.notice} s", limit, begun, begun, m.chain))
     if m.owing and m.frame.terms.maintenance.status_page and not _shown(history, m.work):
-        rows.append(_breach(m, "A6.6", "status_not_published", "0 publications", "1 publication", begun, begun, ()))
+        rows.append(Row("A6.6", "status_not_published", "0 publications", "1 publication", begun, begun, ()))
     return rows
 
 
-def _lasting(m: Measured, obligation: str, what: str, spans: Spans, proof: Sequence[Fact]) -> list[Breach]:
-    whole, rest = f"{length(spans)} s", m.work.facts
-    return [_breach(m, obligation, what, whole, "0 s", on, on + 1, proof, rest) for on, _ in spans[:1]]
+def _lasting(m: Measured, obligation: str, what: str, spans: Spans) -> list[Row]:
+    return [Row(obligation, what, f"{length(spans)} s", "0 s", on, on + 1, m.work.facts) for on, _ in spans[:1]]
 
 
-def _breach(
-    m: Measured, obligation: str, what: str, amount: str, limit: str, on: Instant, since: Instant,
-    proof: Sequence[Fact], rest: Sequence[Fact] = (),
-) -> Breach:  # fmt: skip
-    """Provable at `since` once the start and `proof` are known: what has no known end runs on, so needs none yet."""
+def _breach(m: Measured, row: Row, first_knowable_at: Instant | None) -> Breach:
     assert m.work.started is not None
-    proof = [m.work.started, *proof]
-    known = max(since, known_since(proof) or since)
-    # unless an end was known by then and stood otherwise: provable only once it was corrected
-    moved = [f for f in rest if isinstance(f.event, ENDS) and f.first_known_at <= moment(known) < f.known_at]
     return Breach(
-        obligation=obligation, what=what, subject=m.work.name, period=text(on), amount=amount, limit=limit, on=on,
-        clause=(m.frame.terms.availability if obligation == "A6.6" else m.frame.terms.maintenance).article,
-        first_knowable_at=known_since(moved) or known, because=positions_of(proof, rest),
+        obligation=row.obligation, what=row.what, subject=m.work.name, period=text(row.on), amount=row.amount,
+        limit=row.limit, on=row.on, first_knowable_at=first_knowable_at,
+        clause=(m.frame.terms.availability if row.obligation == "A6.6" else m.frame.terms.maintenance).article,
+        because=positions_of([m.work.started, *row.facts]),
     )  # fmt: skip
+
+
+def _first_shown(told: Concerning | None, frames: Frames, m: Measured, row: Row) -> Instant | None:
+    """The first knowledge at which this work broke this promise: what stood then may be withdrawn or mended since."""
+    if told is None:
+        return None
+
+    def broken(then: History) -> bool:
+        works = [work for work in _works(then) if work.started is not None]
+        rows = [each for work in works for each in _broken(then, _measure(then, frames, work))]
+        return (row.obligation, row.what) in [each[:2] for each in rows]
+
+    owed_since = m.spent[0][0] + 1 if m.spent else row.since  # by mere time, whatever was learnt before
+    return first_provable(told.history((m.work.stream, m.work.id)), row.since, broken) or owed_since
 
 
 def _shown(history: History, work: Work) -> bool:

@@ -282,13 +282,17 @@ def _worked(moment: Moment, label: str) -> tuple[Rows, Unit]:
 
 
 def _of_month(moment: Moment, subject: str, label: str) -> tuple[Rows, Unit]:
-    """A subject's part of the register that is filed in a calendar month."""
+    """A subject's part of the register that is filed in a calendar month.
+
+    `first_knowable_at` is found in the entries themselves, of the kinds of facts that the rows were judged by.
+    """
     first, last = _days(label)
 
     def rule(m: Moment) -> Rows:
         return _rows(subject, _filed(m, subject, max(first, _period(m)[0]), last), m.calendar)
 
-    return _computed(moment, f"breaches {subject} {label}", rule)
+    rows, unit = _computed(moment, f"breaches {subject} {label}", rule)
+    return rows, unit._replace(kinds=unit.kinds - {ANY})
 
 
 def _days(label: str) -> tuple[date, date]:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Refused
+from ledger.history import History
 from projections import backups
 from projections.frame import Frames
 from tests.story import CONTRACT, STARTED, at, history
@@ -567,6 +568,90 @@ def test_a_missed_night_is_a_breach_provable_from_its_end() -> None:
     assert found[0].first_knowable_at == at("2026-03-11T06:00:00Z")
     assert found[0].on == at("2026-03-11T05:59:59Z")
     assert found[0].row()["amount"] == "0 backups"
+
+
+RETRACTED = ("2026-03-20T08:00:00Z", "retracted", {"target": "b", "reason": "of another customer"})
+B_DATA = made("B", "2026-03-10T21:00:00+01:00", "2026-03-10T22:00:00+01:00")[2]
+B_MADE = ("2026-03-10T21:00:00Z", "backup_completed", B_DATA, {"id": "b"})
+OVER = "2026-03-11T06:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("lines", "since"),
+    [
+        ([B_MADE, RETRACTED], RETRACTED[0]),
+        ([B_MADE, ("2026-03-18T00:00:00Z", "corrected", {"target": "b", "reason": "the weekly", "data": {**B_DATA, "tiers": ["weekly"]}})],
+         "2026-03-18T00:00:00Z"),
+        ([(OVER, "backup_completed", B_DATA, {"id": "b"}), RETRACTED], RETRACTED[0]),
+        ([("2026-03-12T00:00:00Z", "backup_completed", B_DATA, {"id": "b"}), RETRACTED], OVER),  # not known by then either
+        ([("2026-03-10T21:00:00Z", "backup_completed", {**B_DATA, "tiers": ["weekly"]}, {"id": "b"}), RETRACTED], OVER),
+        ([("2026-03-02T00:00:00Z", "contract_suspended", {"effective_from": "2026-03-05T00:00:00Z"}),
+          ("2026-03-19T00:00:00Z", "contract_resumed", {"effective_from": "2026-03-07T00:00:00Z"})], "2026-03-19T00:00:00Z"),
+        ([("2026-03-02T00:00:00Z", "contract_terminated", {"effective_from": "2026-03-05T00:00:00Z"}, {"id": "b"}), RETRACTED], RETRACTED[0]),
+        ([("2026-03-20T08:00:00Z", "contract_suspended", {"effective_from": "2026-03-15T00:00:00Z"})], OVER),
+        ([("2026-03-01T00:00:00Z", "service_assigned", {"service": "S1", "effective_from": "2026-03-01T00:00:00Z"}),
+          ("2026-03-10T21:00:00Z", "backup_completed", B_DATA, {"subject": "service:S1"}),
+          ("2026-03-21T00:00:00Z", "service_unassigned", {"service": "S1", "effective_from": "2026-03-09T00:00:00Z"})], "2026-03-21T00:00:00Z"),
+    ],
+    ids=["withdrawn", "of another tier", "withdrawn, told as the night ended", "withdrawn, told later", "withdrawn, never of that tier",
+         "a suspension's end told late", "a termination withdrawn", "a later suspension", "no longer of its service"],
+)  # fmt: skip
+def test_a_night_was_first_missed_once_nothing_known_gave_it_its_backup(lines: list[Any], since: str) -> None:
+    (row,) = [row for row in rows(STARTED, *lines, first="2026-03-11", last="2026-03-11") if row.what == "night_missed"]
+    assert row.first_knowable_at == at(since)
+
+
+def test_nights_never_backed_up_cost_no_history_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of missed nights and days beside a hundred backups withdrawn: only what those gave is asked anew."""
+    count = 0
+
+    class Counted(History):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            nonlocal count
+            count += 1
+            super().__init__(*given, **more)
+
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(100)]
+    lines = [line for n, day in enumerate(days) for line in (
+        made(f"B{n}", f"{day}T21:00:00Z", f"{day}T22:00:00Z", extras={"id": f"b{n}"}),
+        (f"{day + timedelta(days=2)}T00:00:00Z", "retracted", {"target": f"b{n}", "reason": "never copied"}),
+    )]  # fmt: skip
+    whole = history(STARTED, *sorted(lines))
+    monkeypatch.setattr("ledger.history.History", Counted)
+    monkeypatch.setattr("projections.concerning.History", Counted)
+    found = backups.breaches(whole, Frames(whole), date(2025, 9, 2), date(2026, 8, 31))
+    assert len(found) > 700
+    assert count < 6 * len(days)
+
+
+def test_a_copy_withdrawn_later_was_there_until_then() -> None:
+    gone = told("deleted", "B1", "2026-03-27T12:00:00Z", "DC-A")
+    kept = told("copy_stored", "B1", "2026-03-27T11:00:00Z", "DC-C", extras={"id": "b"})
+    (row,) = [r for r in rows(STARTED, B1, kept, gone, ("2026-03-29T00:00:00Z", *RETRACTED[1:])) if r.what == "redundancy_breach"]
+    assert row.on == at("2026-03-27T12:00:00Z")
+    assert row.first_knowable_at == at("2026-03-29T00:00:00Z")
+
+
+def test_copies_were_short_since_they_first_were_whatever_was_mended_of_their_backup() -> None:
+    data = {**B1[2], "locations": ["DC-A"]}
+    made_so, mended = (B1[0], B1[1], data, {"id": "b"}), {**data, "tiers": ["daily", "weekly"]}
+    act = ("2026-03-29T00:00:00Z", "corrected", {"target": "b", "reason": "also the weekly", "data": mended})
+    (row,) = [r for r in rows(STARTED, made_so, act) if r.what == "redundancy_breach"]
+    assert row.first_knowable_at == row.on == at(B1[0])
+    ended = ("2026-03-20T00:00:00Z", "contract_terminated", {"effective_from": "2026-03-21T00:00:00Z"}, {"id": "t"})
+    renewed = ("2026-03-30T00:00:00Z", "retracted", {"target": "t", "reason": "renewed"})
+    (row,) = [r for r in rows(STARTED, ended, made_so, renewed) if r.what == "redundancy_breach"]
+    assert row.first_knowable_at == at("2026-03-30T00:00:00Z")
+
+
+def test_a_deletion_was_early_once_its_backup_was_known_to_be_kept_so_long() -> None:
+    daily, gone = {**B1[2], "tiers": ["daily"]}, told("deleted", "B1", "2026-04-25T00:00:00Z")
+    act = ("2026-05-02T00:00:00Z", "corrected", {"target": "b", "reason": "the monthly", "data": {**daily, "tiers": ["monthly"]}})
+    lines = (STARTED, (B1[0], B1[1], daily, {"id": "b"}), gone)
+    asked = {"first": "2026-04-25", "last": "2026-04-25"}
+    assert not [r for r in rows(*lines, **asked) if r.what == "purged_early"]
+    (row,) = [r for r in rows(*lines, act, **asked) if r.what == "purged_early"]
+    assert row.first_knowable_at == at("2026-05-02T00:00:00Z")
 
 
 def test_a_contract_learnt_late_makes_old_nights_knowable_late() -> None:

@@ -701,6 +701,59 @@ PROVEN: dict[str, tuple[list[Any], dict[str, str], dict[str, str]]] = {
         {},
         {"A5.5": "2026-02-22T09:00:00"},
     ),
+    "an announcement withdrawn after the work": (
+        [TOLD, *DONE, (paris("2026-02-25T09:00:00"), "retracted", {"target": "e11", "reason": "never sent"})],
+        {},
+        {"A5.3": "2026-02-25T09:00:00", "A6.6": "2026-02-25T09:00:00"},
+    ),
+    "a start moved by a minute": (
+        [*DONE, (paris("2026-02-25T09:00:00"), "corrected",
+                 {"target": "e11", "data": {**DONE[0][2], "at": paris("2026-02-19T21:59:00")}, "reason": "the log says"})],
+        {},
+        {"A5.3": "2026-02-19T22:00:00", "A6.6": "2026-02-19T22:00:00"},
+    ),
+    "an end withdrawn": (
+        [
+            TOLD, started("2026-02-19T22:00:00"), ended("2026-02-20T06:50:00"),
+            (paris("2026-02-25T09:00:00"), "retracted", {"target": "e13", "reason": "of another work"}),
+        ],
+        {},
+        {"A5.4": "2026-02-25T09:00:00"},
+    ),
+    "a termination withdrawn": (
+        [
+            ("2026-02-01T00:00:00Z", "contract_terminated", {"effective_from": "2026-02-10T00:00:00Z"}), *DONE,
+            (paris("2026-02-25T09:00:00"), "retracted", {"target": "e11", "reason": "renewed"}),
+        ],
+        {},
+        {"A5.3": "2026-02-25T09:00:00", "A6.6": "2026-02-25T09:00:00"},
+    ),
+    "the end of a suspension learnt late": (
+        [
+            ("2026-02-01T00:00:00Z", "contract_suspended", {"effective_from": "2026-02-10T00:00:00Z"}), *DONE,
+            (paris("2026-02-25T09:00:00"), "contract_resumed", {"effective_from": "2026-02-12T00:00:00Z"}),
+        ],
+        {},
+        {"A5.3": "2026-02-25T09:00:00", "A6.6": "2026-02-25T09:00:00"},
+    ),
+    "a cancellation moved by a minute": (
+        [
+            TOLD, cancelled("2026-02-19T20:00:00"), *DONE,
+            (paris("2026-02-25T09:00:00"), "corrected",
+             {"target": "e12", "data": cancelled("2026-02-19T20:01:00")[2], "reason": "the log says"}),
+        ],
+        {},
+        {"A5.3": "2026-02-19T22:00:00"},
+    ),
+    "begun before the service was owed, and still going on": (
+        [
+            ("2026-02-01T00:00:00Z", "contract_suspended", {"effective_from": "2026-02-10T00:00:00Z"}),
+            ("2026-02-02T00:00:00Z", "contract_resumed", {"effective_from": paris("2026-02-19T23:00:00")}),
+            started("2026-02-19T22:00:00"), ended("2026-02-20T02:00:00"),
+        ],
+        {},
+        {"A5.3": "2026-02-19T23:00:01", "A6.6": "2026-02-19T23:00:01"},
+    ),
 }  # fmt: skip
 
 
@@ -716,6 +769,17 @@ def test_each_breach_is_provable_from_the_second_it_says_and_not_before(story: s
             then = told.as_known(moment(known))
             rows = breaches(then, Frames(then, reading), date(2026, 2, 1), date(2026, 2, 28))
             assert ((row.obligation, row.what) in {(r.obligation, r.what) for r in rows}) is provable, row.what
+
+
+
+def test_a_work_that_came_to_be_owed_by_mere_time_is_provable_from_then_on() -> None:
+    """Nothing is learnt after its start: that the service went on an hour later had been known for weeks."""
+    found = register(
+        ("2026-02-01T00:00:00Z", "contract_suspended", {"effective_from": "2026-02-10T00:00:00Z"}),
+        ("2026-02-02T00:00:00Z", "contract_resumed", {"effective_from": paris("2026-02-19T23:00:00")}),
+        announced("2026-02-19T21:00:00", "2026-02-19T22:00:00", "2026-02-20T02:00:00"), started("2026-02-19T22:00:00"),
+    )  # fmt: skip
+    assert [(row.what, row.first_knowable_at) for row in found] == [("short_notice", at(paris("2026-02-19T23:00:01")))]
 
 
 # --- what changes nothing ---

@@ -1,0 +1,110 @@
+"""When what backups broke could first be known: a backup withdrawn or mended since proved the contrary while it stood.
+
+Most periods never had a backup by any version of any entry; of them only the contract is to be known. Thousands of
+backups may have been made, so only those that were ever corrected or withdrawn, or do not count, are looked at anew.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+from ledger import events as e
+from ledger.history import History
+from ledger.spans import FOREVER, NEVER, Instant, Spans, moment, seconds
+from projections.concerning import Concerning, Key
+from projections.copies import CHANGES, Copies, copies_at, copies_over_time
+from projections.finding import at
+from projections.ground import first_provable, learnt_at
+from projections.kept import OFFICE, Backup, Kept, Period
+
+
+class Proofs:
+    """Since when the rows of one register of backups could be proved."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._doubtful: dict[str, list[tuple[Instant, int, Key, Any]]] = {}
+
+    def missed(self, scope: str, tier: str | None, period: Period) -> Instant | None:
+        """The first knowledge, from its end on, at which a period was owed a backup and had none."""
+        if period.frame.comparing:
+            return None
+        start, end = period.span
+
+        def gives(said: Any) -> bool:
+            fits = said.scope == scope and (tier is None or tier in said.tiers)
+            return fits and start <= seconds(getattr(said, period.by)) < end
+
+        def broken(then: History) -> bool:
+            made = [f for f in then.of(e.BackupCompleted) if gives(f.event) and _counts(then, f)]
+            return not made and period.owed_within(then.in_force)
+
+        doubtful = {key for _, _, key, said in self._around(period) if gives(said)}
+        if doubtful:
+            return first_provable(self._told.history(*sorted(doubtful)), end, broken)
+        known = bisect_right(self._service_periods, end, key=lambda each: each[0])
+        owed = (since for since, spans in self._service_periods[max(known - 1, 0) :] if period.owed_within(spans))
+        return next((max(end, since) for since in owed), None)
+
+    def copies(self, backup: Backup, on: Instant, holds: Callable[[Copies], bool]) -> Instant | None:
+        """The first knowledge, from `on`, that a backup was owed then and `holds` was true of its copies."""
+        if backup.frame.comparing:
+            return None
+
+        def broken(then: History) -> bool:
+            made = [fact for fact in then.of(e.BackupCompleted) if _counts(then, fact)]
+            if not made or any(at(fact, "effective_from") <= on for fact in then.of(e.ContractTerminated)):
+                return False
+            after = sorted(then.of(*CHANGES), key=lambda f: (at(f), f.position))
+            state = copies_at(copies_over_time(made[-1], after), on)
+            return state is not None and holds(state) and on < self._kept_until(backup, made[-1])
+
+        return first_provable(self._told.history((backup.fact.stream, backup.fact.event.backup)), on, broken)
+
+    def _kept_until(self, backup: Backup, made: Any) -> Instant:
+        """Until when a backup told so is kept by its durations; what a later backup ends is as it is known now."""
+        completed_at = at(made, "completed_at")
+        frame = self._kept.eras.at(completed_at)
+        if OFFICE in (made.event.scope, backup.scope) or frame.reading.tier_retention == "generations":
+            return FOREVER
+        then = Backup(name=backup.name, fact=made, after=(), started_at=at(made, "started_at"),
+                      completed_at=completed_at, frame=frame)  # fmt: skip
+        return max(then.kept_until.values(), default=completed_at)
+
+    @cached_property
+    def _told(self) -> Concerning:
+        return Concerning(self._kept.history, (e.BackupCompleted, *CHANGES), "backup")
+
+    @cached_property
+    def _service_periods(self) -> list[tuple[Instant, Spans]]:
+        """The service period as it was known from each moment on at which the contract said something of itself."""
+        bounds = self._told.history()
+        found = [(since, bounds.as_known(moment(since))) for since in sorted(learnt_at(bounds))]
+        return [(since, then.in_force if then.own(e.ContractStarted) else NEVER) for since, then in found]
+
+    def _around(self, period: Period) -> list[tuple[Instant, int, Key, Any]]:
+        """What doubtful backups ever said that lies in a period."""
+        if period.by not in self._doubtful:
+            said = [(seconds(getattr(said, period.by)), key, said) for key, said in self._in_doubt]
+            self._doubtful[period.by] = sorted((instant, n, key, each) for n, (instant, key, each) in enumerate(said))
+        found, (start, end) = self._doubtful[period.by], period.span
+        return found[bisect_left(found, (start,)) : bisect_left(found, (end,))]
+
+    @cached_property
+    def _in_doubt(self) -> list[tuple[Key, Any]]:
+        return list(self._versions_in_doubt())
+
+    def _versions_in_doubt(self) -> Iterator[tuple[Key, Any]]:
+        """All that was ever said of the making of backups that were acted upon, or do not count: the rest stands."""
+        counted = {(backup.fact.stream, backup.fact.event.backup) for backup in self._kept.backups}
+        for key in self._told.acted_on | (self._told.things - counted):
+            for said in self._told.versions(key):
+                if isinstance(said, e.BackupCompleted):
+                    yield key, said
+
+
+def _counts(history: History, fact: Any) -> bool:
+    return history.counts(fact, at(fact, "started_at"))
