@@ -302,7 +302,7 @@ class Eras:
         framing = [*history.own(e.ReadingAdopted, e.ContractScopeChanged), *published]
         changes = {seconds(fact.event.effective_from) for fact in framing}
         self._starts = sorted({FIRST, *changes})
-        self._frames = frames
+        self.frames = frames
         self._found: dict[int, Frame] = {}
         self.calendar: Calendar = self.at(seconds(history.started.event.service_start)).calendar
 
@@ -310,7 +310,7 @@ class Eras:
         place = bisect_right(self._starts, instant) - 1
         frame = self._found.get(place)
         if frame is None:
-            frame = self._found[place] = self._frames.at(self._starts[place])
+            frame = self._found[place] = self.frames.at(self._starts[place])
         return frame
 
     def alike(self, start: Instant, end: Instant) -> bool:

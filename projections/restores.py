@@ -8,7 +8,6 @@ delay, so the time a restore took is measured and judged by nothing (A9.1).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,9 +17,9 @@ from ledger import events as e
 from ledger.corrections import Fact
 from ledger.history import History, positions_of
 from ledger.spans import Instant
-from projections.copies import copies_at, copies_over_time
-from projections.finding import Breach, Finding, at, ceil_seconds, known_since, text
+from projections.finding import Breach, Finding, at, text
 from projections.frame import Frames
+from projections.ground import first_provable
 from projections.kept import CLIENT_DATA, OFFICE, Backup, Kept, Period, kept_until, picked
 from projections.periods import over
 
@@ -326,7 +325,6 @@ def _breach(kept: Kept, request: Request) -> Breach | None:
         return None
     refusal = None if what == "state_missing" else request.refusal
     on = at(refusal) if refusal else request.requested_at
-    proof = [request.fact, *([refusal] if refusal else [])]
     return Breach(
         obligation="A9.1",
         clause=kept.eras.at(request.requested_at).terms.restores.article,
@@ -336,26 +334,21 @@ def _breach(kept: Kept, request: Request) -> Breach | None:
         amount="0 states",
         limit=f"state of {decision.day}" if decision.day else "1 state",
         on=on,
-        first_knowable_at=_knowable(kept, request, decision, proof, on),
+        first_knowable_at=_knowable(kept, request, what, on),
         because=tuple(sorted({*positions_of(_facts(request, decision)), *kept.history.started.positions})),
     )
 
 
-def _knowable(kept: Kept, request: Request, decision: Decision, proof: Iterable[Fact], on: Instant) -> Instant:
-    """When the request, its refusal, and what became of the backups it rests on were all known."""
-    known = [known_since([kept.history.started], proof) or on, on]
-    for backup in decision.rests_on:
-        known.append(_shown(backup, request.requested_at))
-    return max(known)
+def _knowable(kept: Kept, request: Request, what: str, on: Instant) -> Instant | None:
+    """The earliest knowledge that showed the same broken of the same request."""
+    if kept.eras.at(request.requested_at).comparing:
+        return None
 
+    def shown(then: History) -> bool:
+        known = Kept.of(then, kept.eras.frames)
+        return any(
+            each.fact.position == request.fact.position and _broken(each, _decide(known, each)) == what
+            for each in _requests(then)
+        )
 
-def _shown(backup: Backup, instant: Instant) -> Instant:
-    """The earliest knowledge that shows the copies of a backup at an instant as they are known to be."""
-    state = backup.state_at(instant)
-    assert state is not None, "a decision rests on backups that were completed"
-    made = ceil_seconds(backup.fact.known_at)
-    for moment in sorted({max(made, ceil_seconds(fact.known_at)) for fact in backup.facts}):
-        then = copies_at(copies_over_time(backup.fact, backup.after, moment), instant)
-        if then is not None and then.restorable == state.restorable:
-            return moment
-    return made
+    return first_provable(kept.history, on, shown)

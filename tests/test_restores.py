@@ -326,6 +326,20 @@ def test_a_purge_learnt_after_the_request_is_knowable_when_it_was_learnt() -> No
     assert rows(*SPRING, asked, purged, known_at="2026-03-21T23:59:59Z") == []
 
 
+def test_a_missing_state_is_knowable_from_when_the_ledger_first_said_so() -> None:
+    asked = asks("R", "2026-03-18T10:00:00+01:00", "2026-03-17")
+    lines = [line if line[2].get("backup") != "B0317" else (*line[:3], {"id": "b17"}) for line in SPRING]
+    withdrawn = ("2026-03-25T00:00:00Z", "retracted", {"target": "b17", "reason": "of another customer"})
+    (found,) = rows(*lines, asked, withdrawn)
+    assert (found.what, found.first_knowable_at) == ("state_missing", at("2026-03-25T00:00:00Z"))
+    assert rows(*lines, asked, withdrawn, known_at="2026-03-24T23:59:59Z") == []
+    gone = (*told("backup_deleted", "2026-03-18T09:00:00+01:00", backup="B0317"), {"id": "gone"})
+    mended = {"target": "gone", "reason": "why", "evidence": ["sha256:" + "0" * 64],
+              "data": {"backup": "B0317", "at": "2026-03-18T09:00:00+01:00", "reason": "space"}}  # fmt: skip
+    (found,) = rows(*lines, gone, asked, ("2026-03-25T00:00:00Z", "corrected", mended))
+    assert found.first_knowable_at == at("2026-03-18T09:00:00Z"), "that of the request: nothing else was ever known"
+
+
 def test_an_answer_without_a_request_is_ignored() -> None:
     refused = told("restore_refused", "2026-03-19T09:00:00+01:00", restore="R9", reason="unknown")
     assert decided(STARTED, refused) == {}
