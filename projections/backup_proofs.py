@@ -16,7 +16,7 @@ from ledger.history import History
 from ledger.spans import FOREVER, NEVER, Instant, Spans, moment, seconds
 from projections.concerning import Concerning, Key
 from projections.copies import CHANGES, Copies, copies_at, copies_over_time
-from projections.finding import at
+from projections.finding import at, ceil_seconds
 from projections.ground import first_provable, learnt_at
 from projections.kept import OFFICE, Backup, Kept, Period
 
@@ -62,7 +62,10 @@ class Proofs:
             state = copies_at(copies_over_time(made[-1], after), on)
             return state is not None and holds(state) and on < self._kept_until(backup, made[-1])
 
-        return first_provable(self._told.history((backup.fact.stream, backup.fact.event.backup)), on, broken)
+        key = backup.fact.stream, backup.fact.event.backup
+        told = (backup.fact, *(fact for fact in backup.after if at(fact) <= on))
+        late = self._service_periods[-1][0] > on or any(ceil_seconds(fact.known_at) > on for fact in told)
+        return first_provable(self._told.history(key), on, broken) if late or key in self._told.acted_on else on
 
     def _kept_until(self, backup: Backup, made: Any) -> Instant:
         """Until when a backup told so is kept by its durations; what a later backup ends is as it is known now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from operator import itemgetter
+from typing import cast
 
 from ledger.codec import Entry, Unread
 from ledger.corrections import ACTS, known_as_recorded, replacement, resolve_target, where_named
@@ -19,11 +20,12 @@ from projections.bearing import CONTRACT
 
 Pair = tuple[int, Entry]
 Key = tuple[str, str]  # stream, id
+GENERAL = ""
 _BOUNDS = frozenset(CONTRACT)
 
 
 class Concerning:
-    """The entries of some kinds by the thing that `field` of theirs names; what names none concerns every thing."""
+    """The entries of some kinds by their stream and what `field` of theirs names: general where it names nothing."""
 
     def __init__(self, history: History, kinds: Sequence[type[Event]], field: str) -> None:
         self._history = history
@@ -31,6 +33,7 @@ class Concerning:
         self._told: dict[Key, list[Pair]] = {}
         self._targets: dict[int, int] = {}  # of an act, the entry or act it speaks of
         self.acted_on: set[Key] = set()  # the things of which an entry was ever corrected or withdrawn
+        self._general = list(history.streams)
         for stream, entries in history.streams.items():
             if stream != "ledger":
                 self._sort_out(stream, entries, (*kinds, *CONTRACT), field)
@@ -44,7 +47,7 @@ class Concerning:
         told = self._told
         for pair in _of(entries, (*kinds, *ACTS) if acts else kinds):
             position, entry = pair
-            event, key = entry.event, None
+            event, key = entry.event, cast(Key | None, None)
             if position in targets:
                 if targets[position] not in keys:
                     continue
@@ -52,8 +55,7 @@ class Concerning:
                 if key is not None:
                     self.acted_on.add(key)
             elif type(event) not in _BOUNDS:
-                name = getattr(event, field, None)
-                key = None if name is None else (stream, name)
+                key = stream, getattr(event, field, None) or GENERAL
             if position in named:
                 keys[position] = key
             if key is None:
@@ -63,11 +65,11 @@ class Concerning:
             else:
                 told[key] = [pair]
 
-    def history(self, *keys: Key) -> History:
-        """The history with only what concerns these things."""
+    def history(self, *keys: Key, general: bool = False) -> History:
+        """The history with only what concerns these things, and what is `general`."""
         history = self._history
         streams = {stream: list(pairs) for stream, pairs in self._itself.items()}
-        for key in keys:
+        for key in (*keys, *((stream, GENERAL) for stream in self._general if general)):
             streams.setdefault(key[0], []).extend(self._told.get(key, ()))
         return History(
             history.contract, {stream: sorted(pairs, key=itemgetter(0)) for stream, pairs in streams.items()},
@@ -77,7 +79,7 @@ class Concerning:
 
     @property
     def things(self) -> Set[Key]:
-        """All that any entry concerns."""
+        """All that anything was said of."""
         return self._told.keys()
 
     def versions(self, key: Key) -> Iterator[Event]:

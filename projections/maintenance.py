@@ -125,8 +125,9 @@ def _first_shown(told: Concerning | None, frames: Frames, m: Measured, row: Row)
         rows = [each for work in works for each in _broken(then, _measure(then, frames, work))]
         return (row.obligation, row.what) in [each[:2] for each in rows]
 
+    near = told.history((m.work.stream, m.work.id), general=row.obligation == "A6.6")
     owed_since = m.spent[0][0] + 1 if m.spent else row.since  # by mere time, whatever was learnt before
-    return first_provable(told.history((m.work.stream, m.work.id)), row.since, broken) or owed_since
+    return first_provable(near, row.since, broken) or owed_since
 
 
 def _shown(history: History, work: Work) -> bool:

@@ -736,6 +736,14 @@ PROVEN: dict[str, tuple[list[Any], dict[str, str], dict[str, str]]] = {
         {},
         {"A5.3": "2026-02-25T09:00:00", "A6.6": "2026-02-25T09:00:00"},
     ),
+    "a status of all maintenances withdrawn": (
+        [
+            (paris("2026-02-19T20:00:00"), "maintenance_status_published", {"at": paris("2026-02-19T20:00:00")}), *DONE,
+            (paris("2026-02-25T09:00:00"), "retracted", {"target": "e11", "reason": "of another site"}),
+        ],
+        {},
+        {"A5.3": "2026-02-19T22:00:00", "A6.6": "2026-02-25T09:00:00"},
+    ),
     "a cancellation moved by a minute": (
         [
             TOLD, cancelled("2026-02-19T20:00:00"), *DONE,
