@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import Any
 
 from ledger import events as e
+from ledger.corrections import Fact
 from ledger.history import History
-from ledger.spans import FOREVER, NEVER, Instant, Spans, moment, seconds
+from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, moment, seconds
 from projections.concerning import Concerning, Key
 from projections.copies import CHANGES, Copies, copies_at, copies_over_time
 from projections.finding import at, ceil_seconds
+from projections.frame import Frame
 from projections.ground import first_provable, learnt_at
 from projections.kept import OFFICE, Backup, Kept, Period
 
@@ -42,7 +44,7 @@ class Proofs:
             made = [f for f in then.of(e.BackupCompleted) if gives(f.event) and _counts(then, f)]
             return not made and period.owed_within(then.in_force)
 
-        doubtful = {key for _, _, key, said in self._around(period) if gives(said)}
+        doubtful = {key for _, _, key, said in self._around(period.by, period.span) if gives(said)}
         if doubtful:
             return first_provable(self._told.history(*sorted(doubtful)), end, broken)
         known = bisect_right(self._service_periods, end, key=lambda each: each[0])
@@ -54,28 +56,55 @@ class Proofs:
         if backup.frame.comparing:
             return None
 
-        def broken(then: History) -> bool:
-            made = [fact for fact in then.of(e.BackupCompleted) if _counts(then, fact)]
-            if not made or any(at(fact, "effective_from") <= on for fact in then.of(e.ContractTerminated)):
-                return False
-            after = sorted(then.of(*CHANGES), key=lambda f: (at(f), f.position))
-            state = copies_at(copies_over_time(made[-1], after), on)
-            return state is not None and holds(state) and on < self._kept_until(backup, made[-1])
-
         key = backup.fact.stream, backup.fact.event.backup
-        told = (backup.fact, *(fact for fact in backup.after if at(fact) <= on))
-        late = self._service_periods[-1][0] > on or any(ceil_seconds(fact.known_at) > on for fact in told)
-        return first_provable(self._told.history(key), on, broken) if late or key in self._told.acted_on else on
+        others = self._replacing(backup, key, on)
 
-    def _kept_until(self, backup: Backup, made: Any) -> Instant:
-        """Until when a backup told so is kept by its durations; what a later backup ends is as it is known now."""
+        def broken(then: History) -> bool:
+            made = [f for f in then.of(e.BackupCompleted) if _counts(then, f)]
+            own = [f for f in made if (f.stream, f.event.backup) == key]
+            if not own or any(at(f, "effective_from") <= on for f in then.of(e.ContractTerminated)):
+                return False
+            told = [f for f in then.of(*CHANGES) if (f.stream, f.event.backup) == key]
+            state = copies_at(copies_over_time(own[-1], sorted(told, key=lambda f: (at(f), f.position))), on)
+            return state is not None and holds(state) and on < self._kept_until(own[-1], made)
+
+        known = (backup.fact, *(fact for fact in backup.after if at(fact) <= on))
+        late = self._service_periods[-1][0] > on or any(ceil_seconds(fact.known_at) > on for fact in known)
+        if late or not self._told.acted_on.isdisjoint({key, *others}):
+            return first_provable(self._told.history(key, *sorted(others)), on, broken)
+        return on
+
+    def _replacing(self, backup: Backup, key: Key, on: Instant) -> set[Key]:
+        """The other backups that end, or by some version of them ended, what was owed of one before an instant."""
+        if not self._until_replaced(backup.scope, backup.frame):
+            return set()
+        versions = [said for said in self._told.versions(key) if isinstance(said, e.BackupCompleted)]
+        start = min(seconds(said.completed_at) for said in versions)
+        counted = {(b.fact.stream, b.fact.event.backup) for b in self._kept.completed(start, on + 1)}
+        return (counted | {k for _, _, k, _ in self._around("completed_at", (start, on + 1))}) - {key}
+
+    def _until_replaced(self, scope: str, frame: Frame) -> bool:
+        return scope == OFFICE or frame.reading.tier_retention == "generations"
+
+    def _kept_until(self, made: Fact, every: list[Fact]) -> Instant:
+        """Until when a backup told so is kept, beside `every` other one told of."""
         completed_at = at(made, "completed_at")
-        frame = self._kept.eras.at(completed_at)
-        if OFFICE in (made.event.scope, backup.scope) or frame.reading.tier_retention == "generations":
-            return FOREVER
-        then = Backup(name=backup.name, fact=made, after=(), started_at=at(made, "started_at"),
-                      completed_at=completed_at, frame=frame)  # fmt: skip
-        return max(then.kept_until.values(), default=completed_at)
+        frame, said = self._kept.eras.at(completed_at), made.event
+        if not self._until_replaced(said.scope, frame):
+            then = Backup(name=said.backup, fact=made, after=(), started_at=at(made, "started_at"),
+                          completed_at=completed_at, frame=frame)  # fmt: skip
+            return max(then.kept_until.values(), default=completed_at)
+        office, tiers = frame.terms.backups.office_documents, frame.terms.backups.tiers.items()
+        counts: dict[str | None, int] = {tier: terms.generations for tier, terms in tiers if tier in said.tiers}
+        if said.scope == OFFICE:
+            counts = {} if office is None else {None: office.states}
+        later = sorted((at(f, "completed_at"), f.event.backup, f) for f in every if f.event.scope == said.scope)
+        ends = [completed_at]
+        for tier, count in counts.items():
+            after = [end for end, name, f in later if (end, name) > (completed_at, said.backup)
+                     and (tier is None or tier in f.event.tiers)]  # fmt: skip
+            ends.append(after[count - 1] if len(after) >= count else FOREVER)
+        return max(ends)
 
     @cached_property
     def _told(self) -> Concerning:
@@ -88,12 +117,12 @@ class Proofs:
         found = [(since, bounds.as_known(moment(since))) for since in sorted(learnt_at(bounds))]
         return [(since, then.in_force if then.own(e.ContractStarted) else NEVER) for since, then in found]
 
-    def _around(self, period: Period) -> list[tuple[Instant, int, Key, Any]]:
-        """What doubtful backups ever said that lies in a period."""
-        if period.by not in self._doubtful:
-            said = [(seconds(getattr(said, period.by)), key, said) for key, said in self._in_doubt]
-            self._doubtful[period.by] = sorted((instant, n, key, each) for n, (instant, key, each) in enumerate(said))
-        found, (start, end) = self._doubtful[period.by], period.span
+    def _around(self, by: str, within: Span) -> list[tuple[Instant, int, Key, Any]]:
+        """What doubtful backups ever said whose instant `by` lies in a span."""
+        if by not in self._doubtful:
+            said = [(seconds(getattr(said, by)), key, said) for key, said in self._in_doubt]
+            self._doubtful[by] = sorted((instant, n, key, each) for n, (instant, key, each) in enumerate(said))
+        found, (start, end) = self._doubtful[by], within
         return found[bisect_left(found, (start,)) : bisect_left(found, (end,))]
 
     @cached_property

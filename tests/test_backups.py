@@ -654,6 +654,14 @@ def test_a_deletion_was_early_once_its_backup_was_known_to_be_kept_so_long() -> 
     assert row.first_knowable_at == at("2026-05-02T00:00:00Z")
 
 
+def test_an_office_state_was_short_once_the_one_that_had_replaced_it_was_withdrawn() -> None:
+    lines = (STARTED, office("O1", "2026-03-03T22:00:00Z"), office("O2", "2026-03-04T22:00:00Z", extras={"id": "b"}),
+             told("copy_lost", "O1", "2026-03-05T12:00:00Z", "DC-A"))  # fmt: skip
+    assert not [r for r in rows(*lines) if r.what == "redundancy_breach"]
+    (row,) = [r for r in rows(*lines, RETRACTED) if r.what == "redundancy_breach"]
+    assert (row.on, row.first_knowable_at) == (at("2026-03-05T12:00:00Z"), at(RETRACTED[0]))
+
+
 def test_a_contract_learnt_late_makes_old_nights_knowable_late() -> None:
     late = ("2026-03-20T08:00:00Z", *STARTED[1:])
     found = of_client(late, first="2026-03-11", last="2026-03-11")
