@@ -14,7 +14,7 @@ from msgspec import Struct
 from ledger import events as e
 from ledger.corrections import Fact
 from ledger.spans import FIRST, FOREVER, Instant, Spans, intersection, span, union
-from projections.finding import at, ceil_seconds
+from projections.finding import at
 
 CHANGES = (e.BackupCopyStored, e.BackupCopyLost, e.BackupDeleted, e.BackupVerified)
 
@@ -43,17 +43,14 @@ class Copies(Struct, frozen=True, kw_only=True):
         return not self.spoilt and (self.unnamed or bool(self.places - self.bad))
 
 
-def copies_over_time(made: Fact, after: Sequence[Fact], known_by: Instant | None = None) -> list[Copies]:
+def copies_over_time(made: Fact, after: Sequence[Fact]) -> list[Copies]:
     """The states of the copies of the backup `made`, from its completion on, as `after` (by instant) changed them.
 
-    A copy stored anew at a place replaces the bad one there; a backup found bad as a whole stays so. With
-    `known_by`, only the facts known by that instant act.
+    A copy stored anew at a place replaces the bad one there; a backup found bad as a whole stays so.
     """
     completed_at, places = at(made, "completed_at"), frozenset(made.event.locations)
     states = [Copies(since=completed_at, places=places, unnamed=not places)]
     for fact in after:
-        if known_by is not None and ceil_seconds(fact.known_at) > known_by:
-            continue
         state = _next(states[-1], fact, max(at(fact), completed_at))
         if state.since == states[-1].since:
             states.pop()

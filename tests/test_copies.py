@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.corrections import Fact
 from ledger.spans import moment
-from projections.copies import CHANGES, copies_at, copies_over_time, deletions, stretches
+from projections.copies import copies_at, deletions, stretches
 from projections.frame import Frames
 from projections.kept import Kept
 from tests.story import STARTED, history
@@ -114,10 +114,3 @@ def test_a_copy_found_bad_is_replaced_by_a_new_one_and_a_backup_found_bad_is_not
     spoilt = backup(["A"], [(5, "verified", None), (9, "copy_stored", "A")])
     assert [state.restorable for state in replaced.states] == [True, False, True]
     assert [state.restorable for state in spoilt.states] == [True, False, False]
-
-
-def test_only_the_facts_known_by_then_act() -> None:
-    found = backup(["A", "B"], [(5, "copy_lost", "A")])
-    assert len(CHANGES) == 4
-    assert len(copies_over_time(found.fact, found.after, found.completed_at + 29)) == 1
-    assert len(copies_over_time(found.fact, found.after, found.completed_at + 30)) == 2
