@@ -112,6 +112,10 @@ class History:
         """Every entry this history knows of with the moment it became known, stream by stream."""
         return [known for stream in self.streams for known in self._known(stream)]
 
+    def told(self, *kinds: type[Event]) -> Mapping[str, Entries]:
+        """The entries themselves by stream, for who looks among them for those of these types and what acts on them."""
+        return self.streams
+
     # --- what is known ---
 
     def _known(self, stream: str) -> list[Known]:

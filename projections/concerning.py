@@ -33,8 +33,9 @@ class Concerning:
         self._told: dict[Key, list[Pair]] = {}
         self._targets: dict[int, int] = {}  # of an act, the entry or act it speaks of
         self.acted_on: set[Key] = set()  # the things of which an entry was ever corrected or withdrawn
-        self._general = list(history.streams)
-        for stream, entries in history.streams.items():
+        told = history.told(*kinds, *CONTRACT)
+        self._general = list(told)
+        for stream, entries in told.items():
             if stream != "ledger":
                 self._sort_out(stream, entries, (*kinds, *CONTRACT), field)
 

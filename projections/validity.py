@@ -156,6 +156,10 @@ class Watched(History):
     def streams(self, told: Mapping[str, Entries]) -> None:
         self._told = told
 
+    def told(self, *kinds: type[Event]) -> Mapping[str, Entries]:
+        self.watch.kinds.update(kind.__name__ for kind in kinds)
+        return self._told
+
     def as_known(self, known_at: datetime) -> History:
         """As the history's own. What was known by an earlier second of recording, no later entry alters."""
         if self.knowledge == "recorded" and seconds(known_at) < self.second:
