@@ -251,3 +251,11 @@ def test_no_output_is_written_over_a_ledger(shell: Shell, line: str, name: str) 
     before = (shell.folder / "book.db").read_bytes()
     assert shell.refused(line.format(name)) == ("ledger_exists", 4)
     assert (shell.folder / "book.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("line", ["checkpoint --key ledger.key -o {}", "due --at 2036-01-01T00:00:00Z --ical {}"])
+def test_no_output_is_written_over_a_key(shell: Shell, line: str) -> None:
+    shell("key new ledger.key")
+    before = (shell.folder / "ledger.key").read_bytes()
+    assert shell.refused(line.format("ledger.key"))[0] == "bad_key"
+    assert (shell.folder / "ledger.key").read_bytes() == before

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+KEY_BEGINS = b"PRIVATE+KEY+"  # as `ledger.keys` writes one
 DEFAULT_LEDGER = "service-ledger.db"
 
 
@@ -62,7 +63,7 @@ def knowledge_options(function: F) -> F:
 
 
 def output_path(file: str) -> Path:
-    """Where an output is to be written, which is never over a ledger: refused as `ledger_exists`."""
+    """Where an output is to be written: never over a ledger (`ledger_exists`) or a signing key (`bad_key`)."""
     from contextlib import suppress
 
     from ledger.errors import Refused
@@ -71,8 +72,11 @@ def output_path(file: str) -> Path:
 
     path = Path(file)
     with suppress(OSError, ValueError):  # what is wrong with the place is said by who writes there
-        if path.is_file() and is_header(head_of(path, HEADER_BYTES)):
+        head = head_of(path, HEADER_BYTES) if path.is_file() else b""
+        if is_header(head):
             raise Refused("ledger_exists", f"{file} is a ledger, over which nothing is written; name another file")
+        if head.startswith(KEY_BEGINS):
+            raise Refused("bad_key", f"{file} is a key, over which nothing is written; name another file")
     return path
 
 
