@@ -151,3 +151,14 @@ def test_readme_says_how_much_is_read() -> None:
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"A line is at most {recording.LONGEST_LINE_BYTES >> 20} MiB long" in text
     assert f"At most {recording.LONGEST_DOCUMENT_BYTES >> 20} MiB are read as one file" in text
+
+
+@pytest.mark.parametrize("wrong", ['{"status": "firing", "alerts": []}', "[", "firing"])
+def test_what_is_no_cloudevents_at_all_is_told_of_adapters(
+    ledger: str, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hint = "what a tool wrote is read with --from"
+    for text, hinted in ((wrong, True), (f"{STARTED}\n{wrong}", False)):
+        Path("tool.json").write_text(text)
+        assert run(["record", "tool.json", "--ledger", ledger]) == 3
+        assert (hint in capsys.readouterr().err) is hinted

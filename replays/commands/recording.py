@@ -134,7 +134,7 @@ def record(
     lines = _lines(file) if adapter is None else _adapted(adapter, file, subject, _named(options, zone))
     told = _Told(as_json, dry_run)
     with open_ledger(url, create=False, recorded_by=recorded_by) as book:
-        given = _without_openings(drafts(_with_progress(lines), source=recorded_by))
+        given = _without_openings(_hinted(drafts(_with_progress(lines), source=recorded_by)))
         with told.standing():
             while chunk := list(islice(given, batch)):
                 told.begin(len(chunk))
@@ -192,6 +192,19 @@ class _Told:
         click.echo(f"{self.outcomes['recorded']} {verb}, {self.outcomes['already_recorded']} already recorded{tail}")
         for name, count in sorted(self.fresh.items()):
             click.echo(f"  {count:>7}  {name}")
+
+
+def _hinted(given: Iterable[Any]) -> Iterator[Any]:
+    """Where the first line is no CloudEvents object at all, it may be what a tool wrote."""
+    from ledger.errors import Refused
+
+    try:
+        yield from given
+    except Refused as refused:
+        foreign = refused.code == "bad_json" or (refused.code == "bad_envelope" and "specversion" in refused.message)
+        if refused.line != 1 or not foreign:
+            raise
+        raise Refused(refused.code, f"{refused.message}; what a tool wrote is read with --from", 1) from None
 
 
 def _without_openings(given: Iterable[Any]) -> Iterator[Any]:
