@@ -32,7 +32,7 @@ MAX_TIME = 2**63 - 1
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_ID = re.compile(r"[0-9a-f]{8}\Z")
-_PRIVATE = "PRIVATE+KEY+"
+PRIVATE_KEY = "PRIVATE+KEY+"
 _DASH = "\N{EM DASH} "
 
 _P = 2**255 - 19  # the field of Ed25519, and d of its curve (RFC 8032, section 5.1)
@@ -81,7 +81,7 @@ class SignerKey(Struct, frozen=True):
 
     def text(self) -> str:
         """The secret as it is kept in a key file."""
-        return f"{_PRIVATE}{self.name}+{self.verifier.id.hex()}+{_base64(bytes([self.kind]) + self.seed)}"
+        return f"{PRIVATE_KEY}{self.name}+{self.verifier.id.hex()}+{_base64(bytes([self.kind]) + self.seed)}"
 
 
 class Signature(Struct, frozen=True):
@@ -252,9 +252,9 @@ def parse_vkey(text: str) -> VerifierKey:
 
 def parse_signer(text: str) -> SignerKey:
     """The private key written `PRIVATE+KEY+name+id+base64`; no message quotes any of it."""
-    if not text.startswith(_PRIVATE):
+    if not text.startswith(PRIVATE_KEY):
         raise Refused("bad_key", "a private key begins with PRIVATE+KEY+")
-    name, key_id, kind, seed = _key_parts(text.removeprefix(_PRIVATE))
+    name, key_id, kind, seed = _key_parts(text.removeprefix(PRIVATE_KEY))
     key = SignerKey(name, kind, seed)
     if key.verifier.id != key_id:
         raise Refused("bad_key", "a private key whose id is not that of its name and bytes")

@@ -1,13 +1,28 @@
-"""What a command is told to write: refused where something is, made beside its place and moved there whole."""
+"""What a command is told to write: never over a ledger or a key; made beside its place and moved there whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from shutil import rmtree
 
 from ledger.errors import Refused
+
+
+def output_path(file: str) -> Path:
+    """Where an output is to be written: never over a ledger (`ledger_exists`) or a signing key (`bad_key`)."""
+    from ledger.notes import PRIVATE_KEY
+    from ledger.sqlite_header import head_of
+    from ledger.sqlite_schema import HEADER_BYTES, is_header
+
+    path = Path(file)
+    with suppress(OSError, ValueError):  # what is wrong with the place is said by who writes there
+        head = head_of(path, HEADER_BYTES) if path.is_file() else b""
+        if is_header(head):
+            raise Refused("ledger_exists", f"{file} is a ledger, over which nothing is written; name another file")
+        if head.startswith(PRIVATE_KEY.encode()):
+            raise Refused("bad_key", f"{file} is a key, over which nothing is written; name another file")
+    return path
 
 
 def free(out: Path, parents: bool = False) -> Path:
@@ -44,6 +59,8 @@ def whole(out: Path, parents: bool = False) -> Iterator[Path]:
 
 def _remove(path: Path) -> None:
     if path.is_dir():
+        from shutil import rmtree
+
         rmtree(path)
     else:
         path.unlink(missing_ok=True)

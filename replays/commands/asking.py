@@ -12,7 +12,6 @@ from replays.commands.options import (
     knowledge_options,
     known_at_of,
     ledger_option,
-    output_path,
     read_only_ledger,
     switches_of,
 )
@@ -133,6 +132,7 @@ def _command(question: Question) -> click.Command:
 
 def _write(path: str, text: str) -> None:
     from ledger.errors import Refused
+    from replays.outputs import output_path
 
     try:
         output_path(path).write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ import click
 
 from ledger.counting import number_of
 from replays.commands.asking import only_contract
-from replays.commands.options import ledger_option, output_path, read_only_ledger
+from replays.commands.options import ledger_option, read_only_ledger
 
 
 @click.command(epilog="Example: service-ledger dossier D-1 --contract C-2041 --key ledger.key -o dossier.zip")
@@ -32,7 +32,7 @@ def dossier(
     from projections.questions import instant_of
     from replays.commands.progress import progress
     from replays.dossier import write_dossier
-    from replays.outputs import free
+    from replays.outputs import free, output_path
 
     written_to = free(output_path(out))
     asked = wall_clock() if known_at in (None, "now") else instant_of("--known-at", known_at)

@@ -14,7 +14,6 @@ from replays.commands.options import (
     json_option,
     knowledge_options,
     ledger_option,
-    output_path,
     read_only_ledger,
     switches_of,
 )
@@ -66,6 +65,7 @@ def due(
         zone = frames.at(seconds(when)).terms.zone
     if ical is not None:
         from replays.calendar_file import calendar_file
+        from replays.outputs import output_path
 
         output_path(ical).write_bytes(calendar_file(found, named, when, zone))
         click.echo(f"{ical}: {number_of(len(found), 'entry')}", err=True)

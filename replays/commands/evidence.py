@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ledger.counting import number_of
-from replays.commands.options import Family, ledger_option, output_path, read_only_ledger
+from replays.commands.options import Family, ledger_option, read_only_ledger
 from replays.commands.progress import progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -346,6 +346,7 @@ def _write(file: str | None, data: bytes) -> None:
     """To stdout, or to a file that is replaced whole; a pipe or device is written to, never replaced."""
     from ledger.errors import Refused
     from ledger.headlock import replace
+    from replays.outputs import output_path
 
     if file is None or file == "-":
         click.echo(data, nl=False)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
-KEY_BEGINS = b"PRIVATE+KEY+"  # as `ledger.keys` writes one
 DEFAULT_LEDGER = "service-ledger.db"
 
 
@@ -60,24 +58,6 @@ def knowledge_options(function: F) -> F:
     ):
         function = option(function)
     return function
-
-
-def output_path(file: str) -> Path:
-    """Where an output is to be written: never over a ledger (`ledger_exists`) or a signing key (`bad_key`)."""
-    from contextlib import suppress
-
-    from ledger.errors import Refused
-    from ledger.sqlite_header import head_of
-    from ledger.sqlite_schema import HEADER_BYTES, is_header
-
-    path = Path(file)
-    with suppress(OSError, ValueError):  # what is wrong with the place is said by who writes there
-        head = head_of(path, HEADER_BYTES) if path.is_file() else b""
-        if is_header(head):
-            raise Refused("ledger_exists", f"{file} is a ledger, over which nothing is written; name another file")
-        if head.startswith(KEY_BEGINS):
-            raise Refused("bad_key", f"{file} is a key, over which nothing is written; name another file")
-    return path
 
 
 def read_only_ledger(url: str) -> Any:
