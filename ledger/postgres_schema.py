@@ -20,8 +20,7 @@ from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.store import OPENING_TOPICS, Lines, Row
 
-SCHEMA_VERSION = 1
-MIGRATIONS: tuple[tuple[int, str], ...] = ()  # (the version it leads to, the statements), in order
+SCHEMA_VERSION = 2  # 1 sorted what was added, to hold it against what it may follow; 2 asks the same of lists
 
 _OPENINGS_LIST = ", ".join(f"'{topic}'" for topic in OPENING_TOPICS)
 COLUMNS = "position, originator_id, originator_version, topic, state"
@@ -45,7 +44,7 @@ _SETTINGS = """
 SELECT set_config('synchronous_commit',
   CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false);
 SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on;
-SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off;
+SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off; SET work_mem = '64MB';
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
 """
 
@@ -128,6 +127,13 @@ def ddl() -> str:
     return text.replace("{openings}", _OPENINGS_LIST).replace("{version}", str(SCHEMA_VERSION))
 
 
+@lru_cache(maxsize=1)
+def migrations() -> tuple[tuple[int, str], ...]:
+    """What leads an older ledger on, in order: the version it comes to, and the statements."""
+    (follow,) = re.findall(r"CREATE FUNCTION entries_only_follow\(.*?\$\$;", ddl(), re.DOTALL)
+    return ((2, follow.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")),)
+
+
 def stands(connection: Connection, schema: str) -> bool:
     """Whether a ledger is in the schema. Raises `Refused("not_a_ledger")` where something else is."""
     found = connection.execute(
@@ -158,11 +164,20 @@ def make_schema(connection: Connection, schema: str) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    """Under the write lock and in one transaction: brings an older ledger to `SCHEMA_VERSION`."""
+    """Under the write lock and in one transaction: brings an older ledger to `SCHEMA_VERSION`.
+
+    Raises `Refused("read_only")` where the role may not: the ledger's tables and functions are its owner's.
+    """
     connection.execute("BEGIN")
     connection.execute("SELECT take_head()")
     (version,) = connection.execute("SELECT schema_version FROM head").fetchone()
-    for leads_to, statements in MIGRATIONS:
+    (may,) = connection.execute(
+        "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'head'::regclass"
+    ).fetchone()
+    if not may:
+        older = f"its schema is version {version}, this software's {SCHEMA_VERSION}"
+        raise Refused("read_only", f"{older}; let its owner open it once with this software")
+    for leads_to, statements in migrations():
         if version < leads_to:
             connection.execute(statements)
     connection.execute("UPDATE head SET schema_version = greatest(schema_version, %s)", (SCHEMA_VERSION,))

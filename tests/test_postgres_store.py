@@ -139,7 +139,7 @@ def test_what_it_holds_is_there_when_opened_again(url: str) -> None:
     store = opened(url, create=False)
     assert append(store, 4) == 4
     assert store.stat() | {"bytes": 0} == {
-        "engine": "postgresql", "entries": 4, "bytes": 0, "schema_version": 1, "access": "read_write",
+        "engine": "postgresql", "entries": 4, "bytes": 0, "schema_version": 2, "access": "read_write",
     }  # fmt: skip
     assert int(store.stat()["bytes"]) > 8192
     store.close()
@@ -258,7 +258,7 @@ def test_processes_writing_at_once_leave_no_gap_and_lose_nothing(url: str) -> No
 
 
 def test_processes_making_the_same_ledger_at_once_all_succeed(url: str) -> None:
-    assert outputs(*(script(CREATOR, url) for _ in range(4))) == ["1\n"] * 4
+    assert outputs(*(script(CREATOR, url) for _ in range(4))) == ["2\n"] * 4
 
 
 def waiting(store: PostgresStore, expected: int) -> bool:
@@ -465,7 +465,7 @@ def test_even_the_owner_is_refused_by_the_triggers(
     ["(3, 's', 2, 't', ''), (4, 's', 3, 't', '')", "(2, 's', 3, 't', '')", "(3, 'new', 1, 't', '')",
      "(2, 's', 2, 't', ''), (4, 's', 3, 't', '')", "(2, 's', 3, 't', ''), (3, 's', 2, 't', '')",
      "(2, 'new', 1, 't', ''), (3, 'new', 3, 't', '')", "(2, 's', 0, 't', '')", "(0, 's', 2, 't', '')",
-     "(1, 's', 2, 't', '')", "(2, 's', 1, 't', '')"],
+     "(1, 's', 2, 't', '')", "(2, 's', 1, 't', '')", "(3, 's', 3, 't', ''), (2, 's', 2, 't', '')"],
 )  # fmt: skip
 def test_an_entry_only_follows_whoever_inserts_it(
     store: PostgresStore, raw: psycopg.Connection[Any], values: str
@@ -475,6 +475,23 @@ def test_an_entry_only_follows_whoever_inserts_it(
         raw.execute(f"INSERT INTO stored_events VALUES {values}")
     raw.execute("INSERT INTO stored_events VALUES (2, 's', 2, 't', ''), (3, 'new', 7, 't', ''), (4, 's', 3, 't', '')")
     assert append(store, 4) == 5
+
+
+@pytest.mark.parametrize("settings", ["enable_hashagg = off", "enable_sort = on", "work_mem = '64kB'"])
+def test_versions_in_another_order_are_seen_however_the_session_plans(
+    store: PostgresStore, raw: psycopg.Connection[Any], settings: str
+) -> None:
+    batch = [[n, f"s{n % 40}", n // 40 + 1] for n in range(1, 4001)]
+    raw.execute(f"SET {settings}")
+    statement = "INSERT INTO stored_events SELECT *, 't', '' FROM unnest(%s::bigint[], %s::text[], %s::bigint[])"
+    for swapped in (0, 3959):  # the first of their stream, and the last
+        disordered = [list(row) for row in batch]
+        one, next_of_stream = disordered[swapped], disordered[swapped + 40]
+        one[2], next_of_stream[2] = next_of_stream[2], one[2]
+        with pytest.raises(psycopg.IntegrityError, match="last of its stream"):
+            raw.execute(statement, list(map(list, zip(*disordered, strict=True))))
+    raw.execute(statement, list(map(list, zip(*batch, strict=True))))
+    assert store.read_at(4000) is not None
 
 
 def test_an_admitted_role_appends_and_reads_and_can_do_nothing_else(
@@ -582,23 +599,55 @@ def test_a_missing_database_is_no_ledger() -> None:
 
 
 def test_a_ledger_of_a_newer_schema_is_refused(store: PostgresStore, raw: psycopg.Connection[Any], url: str) -> None:
-    raw.execute("UPDATE head SET schema_version = 2")
+    raw.execute("UPDATE head SET schema_version = schema_version + 1")
     assert code_of(lambda: opened(url)) == "newer_ledger"
 
 
-def test_an_older_ledger_is_brought_up_to_date_once(
-    store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+FIRST_GUARD = """
+CREATE OR REPLACE FUNCTION entries_only_follow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+  UPDATE head SET position = (SELECT max(position) FROM added);
+  RETURN NULL;
+END $$;
+ALTER TABLE head DISABLE TRIGGER head_never_goes_back; UPDATE head SET schema_version = 1;
+ALTER TABLE head ENABLE ALWAYS TRIGGER head_never_goes_back;
+"""  # that of schema version 1 sorted what was added; what it said is of no matter here
+
+
+@pytest.fixture
+def older(store: PostgresStore, raw: psycopg.Connection[Any]) -> None:
     append(store, 1)
-    monkeypatch.setattr(postgres_schema, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(postgres_schema, "MIGRATIONS", ((2, "CREATE TABLE told (once int)"),))
+    raw.execute(f"SET search_path = {store._server.schema}; {FIRST_GUARD}")
+
+
+@pytest.mark.usefixtures("older")
+def test_an_older_ledger_is_brought_up_to_date_once(raw: psycopg.Connection[Any], url: str) -> None:
     reader = opened(url, create=False, read_only=True)
     assert reader.stat()["schema_version"] == 1, "who may only read leaves it as it is"
     reader.close()
     for _ in range(2):
         other = opened(url, create=False)
-        assert (other.stat()["schema_version"], positions(other)) == (2, [1])
+        assert (other.stat()["schema_version"], positions(other)) == (postgres_schema.SCHEMA_VERSION, [1])
         other.close()
+    with pytest.raises(psycopg.IntegrityError, match="last of its stream"):
+        raw.execute("INSERT INTO stored_events VALUES (2, 's', 3, 't', '')")
+
+
+@pytest.mark.usefixtures("older")
+def test_a_role_that_may_not_bring_a_ledger_up_to_date_is_told_who_may(
+    store: PostgresStore, raw: psycopg.Connection[Any], url: str
+) -> None:
+    role = f"{store._server.schema}_app"
+    raw.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        raw.execute("SELECT admit(%s)", (role,))
+        with pytest.raises(Refused, match=r"schema is version 1.*its owner") as refused:
+            opened(with_options(url, options=f"-crole%3D{role}"), create=False)
+        assert refused.value.code == "read_only"
+    finally:
+        raw.execute(f"DROP OWNED BY {role}")
+        raw.execute(f"DROP ROLE {role}")
 
 
 # --- damage ---
