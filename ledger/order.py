@@ -8,10 +8,11 @@ the instants inside the events are compared, never the moment of recording.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -26,6 +27,9 @@ assert len(STEPS) == len(MUST_FOLLOW)
 ThingKey = tuple[str, str]
 
 
+NOTHING_SAID: Mapping[str, Any] = MappingProxyType({})
+
+
 class Thing(Struct, gc=False):
     """What the stream knows of one thing so far; folded, never stored."""
 
@@ -33,7 +37,7 @@ class Thing(Struct, gc=False):
     began_at: datetime | None = None  # the instant an end is compared with
     seen: tuple[str, ...] = ()  # as places, of a few: a ledger's writer keeps a great many things
     places: frozenset[str] = frozenset()
-    facts: dict[str, Any] = {}  # each thing's own: a Struct copies it
+    facts: Mapping[str, Any] = NOTHING_SAID  # of most: what is said is a new one's, never put into this
 
 
 def thing_of(event: Event) -> ThingKey | None:
@@ -126,7 +130,7 @@ def _announcement(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> No
 
 
 def _work_started(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
-    thing.facts["started_at"] = event.at
+    thing.facts = {**thing.facts, "started_at": event.at}
 
 
 def _within_work(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
@@ -151,7 +155,7 @@ def _stays_ended(event: Any, thing: Thing) -> None:
 
 
 def _ended(event: Any, thing: Thing) -> None:
-    thing.facts["ended_at"] = event.at
+    thing.facts = {**thing.facts, "ended_at": event.at}
 
 
 def _places_left(event: Any, thing: Thing) -> None:
@@ -210,12 +214,12 @@ def _codes(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
 
 
 def _terminated(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
-    thing.facts["ends_at"] = event.effective_from
+    thing.facts = {**thing.facts, "ends_at": event.effective_from}
 
 
 def _suspended(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
     _within_term(event, thing)
-    thing.facts["suspended_at"] = event.effective_from
+    thing.facts = {**thing.facts, "suspended_at": event.effective_from}
 
 
 def _resumed(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
@@ -236,9 +240,9 @@ def _in_turn(event: Any, thing: Thing, name: str) -> None:
 def _scope_changed(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
     _within_term(event, thing)
     if event.production_named_users is not None:
-        thing.facts["users"] = event.production_named_users
+        thing.facts = {**thing.facts, "users": event.production_named_users}
     if event.single_tenant is not None:
-        thing.facts["single_tenant"] = event.single_tenant
+        thing.facts = {**thing.facts, "single_tenant": event.single_tenant}
 
 
 def _option(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
@@ -271,7 +275,7 @@ def _assigned(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:
         raise Refused("twice", f"the contract runs on service {event.service} already")
     _in_turn(event, thing, f"service {event.service}")
     thing.facts["services"].add(event.service)
-    thing.facts["shared"] = True
+    thing.facts = {**thing.facts, "shared": True}
 
 
 def _unassigned(event: Any, thing: Thing, things: dict[ThingKey, Thing]) -> None:

@@ -13,7 +13,7 @@ def put_tiles(connection: Connection, tiles: Sequence[tuple[int, int, bytes, byt
     """Stores full tiles, in one round trip; one that is there is refused by the schema."""
     statement = (
         "INSERT INTO tree_tiles (level, number, root, hashes) "
-        "SELECT * FROM unnest(%s::integer[], %s::bigint[], %s::bytea[], %s::bytea[])"
+        "SELECT * FROM unnest(%b::integer[], %b::bigint[], %b::bytea[], %b::bytea[])"
     )
     connection.execute(statement, [list(column) for column in zip(*tiles, strict=True)])
 

@@ -41,15 +41,20 @@ def folded(*lines: Line) -> dict[ThingKey, Thing]:
     return things
 
 
+def known_of(things: dict[ThingKey, Thing]) -> dict[ThingKey, list[Any]]:
+    """All that is known, as it is now whatever is done to the things later."""
+    said = {key: [getattr(thing, slot) for slot in Thing.__slots__ if slot != "facts"] for key, thing in things.items()}
+    return copy.deepcopy({key: [*said[key], dict(thing.facts)] for key, thing in things.items()})
+
+
 def code_of(*lines: Line) -> str | None:
     """The refusal of the last line, after the others were taken; None when it is taken too."""
     things = folded(*lines[:-1])
-    before = copy.deepcopy({key: [getattr(thing, slot) for slot in Thing.__slots__] for key, thing in things.items()})
+    before = known_of(things)
     try:
         take(event_of(*lines[-1]), things)
     except Refused as refused:
-        after = {key: [getattr(thing, slot) for slot in Thing.__slots__] for key, thing in things.items()}
-        assert after == before, "a refused event leaves what is known as it was"
+        assert known_of(things) == before, "a refused event leaves what is known as it was"
         return refused.code
     return None
 
@@ -294,11 +299,11 @@ def test_work_and_its_announcement_are_folded_together_and_roll_outs_by_environm
 def test_a_refused_event_leaves_what_is_known_as_it_was_whatever_came_before(lines: list[Line]) -> None:
     things: dict[ThingKey, Thing] = {}
     for kind, data in lines:
-        before = {key: copy.deepcopy([getattr(thing, slot) for slot in Thing.__slots__]) for key, thing in things.items()}
+        before = known_of(things)
         try:
             take(event_of(kind, data), things)
         except Refused:
-            assert {key: [getattr(thing, slot) for slot in Thing.__slots__] for key, thing in things.items()} == before
+            assert known_of(things) == before
 
 
 def test_every_event_that_speaks_of_a_thing_by_id_is_in_the_table_or_needs_no_order() -> None:
