@@ -61,7 +61,7 @@ def open_ledger(
     entries, with the full content of the `booklets` (shipped names or TOML paths; the first is what
     contracts run on by default) and their calendars, are written with the first batch. `read_only` opens
     what is there and never changes it. `origin` is the name a new ledger signs under, one its keys can bear: at
-    most `ledger.keys.MAX_ORIGIN_CHARACTERS`, or `Refused("text_too_long")`. `recorded_by` is a pseudonym:
+    most `ledger.notes.MAX_ORIGIN_CHARACTERS`, or `Refused("text_too_long")`. `recorded_by` is a pseudonym:
     `Refused("bad_id")` when it is empty, over 256 characters or not printable, `Refused("personal_data")` when it
     is an e-mail address.
     """
@@ -69,8 +69,7 @@ def open_ledger(
         raise Refused("bad_id", "recorded_by is empty, over 256 characters or not printable")
     check_personal(recorded_by, "recorded_by", EMAIL)
     if origin is not None:  # before a file is made
-        from ledger.keys import MAX_ORIGIN_CHARACTERS
-        from ledger.notes import is_key_name
+        from ledger.notes import MAX_ORIGIN_CHARACTERS, is_key_name
 
         if len(origin) > MAX_ORIGIN_CHARACTERS:
             long = f"{len(origin)} characters, where the name of a key has {MAX_ORIGIN_CHARACTERS} at most"

@@ -28,6 +28,7 @@ from ledger.merkle import EMPTY_ROOT
 from ledger.notes import (
     ED25519,
     MAX_KEY_CHARACTERS,
+    MAX_RECORDED_VKEY,
     SignerKey,
     VerifierKey,
     parse_signer,
@@ -38,9 +39,6 @@ from ledger.store import Store
 
 if TYPE_CHECKING:
     from ledger.book import Ledger
-
-MAX_RECORDED_VKEY = 200  # as `signing_key_made` holds it
-MAX_ORIGIN_CHARACTERS = MAX_RECORDED_VKEY - len("+01234567+") - 44  # beside key id and base64 of type and key
 
 
 def origin_of(store: Store) -> str:

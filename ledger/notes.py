@@ -28,6 +28,8 @@ COSIGNATURE = 0x04
 MAX_NOTE_BYTES = 1 << 20
 MAX_SIGNATURES = 100
 MAX_KEY_CHARACTERS = 1000
+MAX_RECORDED_VKEY = 200  # of a key of ours, as `signing_key_made` holds it
+MAX_ORIGIN_CHARACTERS = MAX_RECORDED_VKEY - len("+01234567+") - 44  # beside key id and base64 of type and key
 MAX_TIME = 2**63 - 1
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")

@@ -11,8 +11,8 @@ import pytest
 
 from ledger import open_ledger
 from ledger.checkpoint import open_checkpoint, parse_checkpoint, sign_checkpoint
-from ledger.keys import MAX_ORIGIN_CHARACTERS, write_key
-from ledger.notes import parse_vkey
+from ledger.keys import write_key
+from ledger.notes import MAX_ORIGIN_CHARACTERS, parse_vkey
 from ledger.policy import accept, parse_policy
 from replays.cli import COMMANDS, run
 from tests.test_heads import OPENING, outages, tamper

@@ -11,8 +11,8 @@ import pytest
 from ledger import Refused, open_ledger
 from ledger.checkpoint import open_checkpoint
 from ledger.heads import sign_head
-from ledger.keys import MAX_ORIGIN_CHARACTERS, keys_of, make_key, origin_of, read_key, retire_key, write_key
-from ledger.notes import COSIGNATURE, parse_vkey
+from ledger.keys import keys_of, make_key, origin_of, read_key, retire_key, write_key
+from ledger.notes import COSIGNATURE, MAX_ORIGIN_CHARACTERS, parse_vkey
 from tests.conftest import Clock
 
 ORIGIN = "example.org/ledger"
