@@ -39,6 +39,7 @@ from ledger.store import Store
 
 if TYPE_CHECKING:
     from ledger.book import Ledger
+    from ledger.recording import Receipt
 
 
 def origin_of(store: Store) -> str:
@@ -73,19 +74,19 @@ def make_key(book: Ledger, path: str | Path) -> VerifierKey:
     return key.verifier
 
 
-def retire_key(book: Ledger, key: VerifierKey, reason: str) -> None:
+def retire_key(book: Ledger, key: VerifierKey, reason: str) -> Receipt:
     """Record that the key signs no more. Raises `Refused`: `bad_key` (not this ledger's), `twice`."""
     made, retired = keys_of(book)
     if key not in made:
         raise Refused("bad_key", f"the ledger knows no key {key}")
     if key in retired:
         raise Refused("twice", f"the key {key} is retired already")
-    _record(book, "retired", str(key), SigningKeyRetired(key=str(key), at=_now(book), reason=reason))
+    return _record(book, "retired", str(key), SigningKeyRetired(key=str(key), at=_now(book), reason=reason))
 
 
-def _record(book: Ledger, what: str, vkey: str, event: Event) -> None:
+def _record(book: Ledger, what: str, vkey: str, event: Event) -> Receipt:
     name = sha256(vkey.encode()).hexdigest()[:32]
-    book.record_drafts([Draft(stream=LEDGER_STREAM, source="ledger", id=f"key-{what}-{name}", event=event)])
+    return book.record_drafts([Draft(stream=LEDGER_STREAM, source="ledger", id=f"key-{what}-{name}", event=event)])[0]
 
 
 def _now(book: Ledger) -> datetime:

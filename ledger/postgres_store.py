@@ -8,7 +8,6 @@ became of it: recording the same events again settles it, for what was kept is f
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -24,7 +23,7 @@ from ledger import postgres_schema as sql
 from ledger import postgres_tree
 from ledger.errors import Refused
 from ledger.postgres_transaction import PostgresTransaction
-from ledger.store import Columns, Lines, Row
+from ledger.store import Columns, Lines, Row, shown
 
 if TYPE_CHECKING:
     from eventsourcing.persistence import ApplicationRecorder, Subscription
@@ -58,7 +57,7 @@ class LedgerServer:
 
     def __init__(self, url: str, read_only: bool, lock_timeout_seconds: float) -> None:
         self.url = url
-        self.shown = re.sub(r"(?<=:)[^:/@]*(?=@)|(?<=[?&]password=)[^&]*", "***", url) if "@" in url else url
+        self.shown = shown(url)
         self.read_only = read_only
         self.lock_timeout_seconds = lock_timeout_seconds
         parts = urlsplit(url)

@@ -10,6 +10,7 @@ these promises, reading refuses with `damaged_ledger` rather than answer from wh
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -203,15 +204,20 @@ def sqlite_path(url: str) -> str | None:
     return rest.removeprefix("/") if scheme == "sqlite" else None
 
 
+def shown(url: str) -> str:
+    """The place of a ledger as it may be repeated: a URL without its password."""
+    return re.sub(r"(?<=:)[^:/@]*(?=@)|(?<=[?&]password=)[^&]*", "***", url) if "@" in url else url
+
+
 def postgres_store(url: str) -> Any:
     """The module that knows the way to a ledger on PostgreSQL. Raises `Refused`: `no_ledger`, `missing_extra`."""
     if url.partition("://")[0] not in ("postgresql", "postgres"):
-        raise Refused("no_ledger", f"{url}: a ledger is a path, sqlite:///path or postgresql://...")
+        raise Refused("no_ledger", f"{shown(url)}: a ledger is a path, sqlite:///path or postgresql://...")
     try:
         return importlib.import_module("ledger.postgres_store")
     except ImportError as error:
         raise Refused(
-            "missing_extra", f"{url}: PostgreSQL needs the extra `service-ledger[postgres]` ({error})"
+            "missing_extra", f"{shown(url)}: PostgreSQL needs the extra `service-ledger[postgres]` ({error})"
         ) from error
 
 

@@ -22,6 +22,7 @@ from ledger.codec import decode_entry
 from ledger.errors import Refused
 from ledger.events import LedgerOpened
 from ledger.spans import Instant, seconds
+from ledger.store import shown
 from ledger.zones import TZ_VERSION
 from projections.view_fold import Clockwork, State, Version, fold
 from projections.view_processes import shared
@@ -45,7 +46,7 @@ def place_of(url: str, views: str | None = None) -> Place:
         return _schema_place(url, views)
     scheme, separator, rest = where.partition("://")
     if separator and scheme != "sqlite":
-        raise Refused("no_file", f"{where}: views are a file, sqlite:///path or postgresql://...")
+        raise Refused("no_file", f"{shown(where)}: views are a file, sqlite:///path or postgresql://...")
     path = rest.removeprefix("/") if separator else where
     from projections.view_file import FilePlace
 

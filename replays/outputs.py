@@ -1,4 +1,8 @@
-"""What a command is told to write: never over a ledger or a key; made beside its place and moved there whole."""
+"""What a command is told to write: never over a ledger or a key; made beside its place and moved there whole.
+
+What is there already stays (`file_exists`). A command whose file is the same thing again, only newer, may replace
+it: a head and its proofs, or a calendar and a picture with `--replace`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ledger.errors import Refused
+from ledger.headlock import replace
 
 
 def output_path(file: str) -> Path:
@@ -35,6 +40,29 @@ def free(out: Path, parents: bool = False) -> Path:
     if not (parents or out.parent.is_dir()):
         raise Refused("store_failed", f"{out}: cannot be written: {out.parent} is no directory")
     return out
+
+
+def put(file: str | None, data: bytes, *, replacing: bool) -> None:
+    """The bytes in a file, on disk and whole or not at all; to stdout for None or `-`.
+
+    A pipe or a device is written to, never replaced; behind a link, what it leads to is. Raises `Refused`:
+    `file_exists` unless `replacing`, `store_failed`, and as `output_path`.
+    """
+    if file is None or file == "-":
+        import click
+
+        click.echo(data, nl=False)
+        return
+    path = output_path(file)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        target = path.resolve() if replacing else free(path)
+    except (OSError, ValueError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Refused("store_failed", f"{file}: cannot be written: {why}") from error
+    replace(target, data)
 
 
 @contextmanager

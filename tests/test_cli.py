@@ -277,7 +277,16 @@ def test_an_output_that_takes_nothing_is_one_line_and_what_was_recorded_stands(
 
 def test_a_file_that_cannot_be_written_is_named(recorded: Callable[..., Said]) -> None:
     status, _, err = recorded("due", "--contract", "C1", "--within", "30", "--ical", "none/x.ics")
-    assert (status, err) == (4, "service-ledger: cannot_write: none/x.ics: No such file or directory; what was recorded stands\n")
+    assert (status, err) == (4, "service-ledger: store_failed: none/x.ics: cannot be written: none is no directory\n")
+
+
+@pytest.mark.parametrize("written", [("due", "--ical"), ("ask", "requests_dashboard", "--first", "2026-03", "--last", "2026-03", "--picture")])
+def test_a_calendar_or_picture_that_is_there_stays_unless_it_is_to_be_replaced(recorded: Callable[..., Said], written: tuple[str, ...]) -> None:
+    Path("out").write_text("mine")
+    assert recorded(*written, "out") == (2, "", "service-ledger: file_exists: out is there already; name another\n")
+    assert Path("out").read_text() == "mine"
+    assert recorded(*written, "out", "--replace")[0] == 0
+    assert len(Path("out").read_text()) > 100
 
 
 def test_a_failed_check_is_told_by_the_status_whoever_stops_reading(recorded: Callable[..., Said]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger import Refused
-from replays.outputs import free, whole
+from replays.outputs import free, put, whole
 
 
 def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
@@ -61,3 +61,45 @@ def test_what_came_to_be_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="file_exists"):
         write()
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out", "another's")]
+
+
+def test_a_file_is_put_whole_and_what_is_there_stays_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
+    put(str(tmp_path / "out"), b"first", replacing=False)
+    with pytest.raises(Refused, match="file_exists"):
+        put(str(tmp_path / "out"), b"second", replacing=False)
+    assert (tmp_path / "out").read_bytes() == b"first"
+    put(str(tmp_path / "out"), b"third", replacing=True)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out", b"third")]
+
+
+@pytest.mark.parametrize("replacing", [False, True])
+def test_where_putting_fails_what_was_there_is_there_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replacing: bool) -> None:
+    if replacing:
+        (tmp_path / "out").write_bytes(b"before")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(Refused, match=r"store_failed: .*cannot be written: No space left on device"):
+        put(str(tmp_path / "out"), b"half", replacing=replacing)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == ([b"before"] if replacing else [])
+
+
+def test_a_link_is_followed_only_where_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"before")
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    with pytest.raises(Refused, match="file_exists"):
+        put(str(tmp_path / "link"), b"new", replacing=False)
+    put(str(tmp_path / "link"), b"new", replacing=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "out").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_device_is_written_to_and_a_directory_refused(tmp_path: Path, replacing: bool) -> None:
+    put("/dev/null", b"gone", replacing=replacing)
+    for name, why in ((str(tmp_path), "Is a directory"), ("/dev/full", "No space left on device")):
+        with pytest.raises(Refused, match=why) as refused:
+            put(name, b"x", replacing=replacing)
+        assert refused.value.code == "store_failed"

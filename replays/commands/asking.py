@@ -13,6 +13,7 @@ from replays.commands.options import (
     known_at_of,
     ledger_option,
     read_only_ledger,
+    replace_option,
     switches_of,
 )
 
@@ -82,8 +83,10 @@ def _command(question: Question) -> click.Command:
     @knowledge_options
     @json_option
     @click.option(
-        "--picture", metavar="FILE", hidden=question.name not in PICTURED, help="Write a picture of it there (SVG)."
-    )
+        "--picture", metavar="FILE", hidden=question.name not in PICTURED,
+        help="Write a picture of it there (SVG); refused if it is there.",
+    )  # fmt: skip
+    @replace_option(hidden=question.name not in PICTURED)
     @click.option("--explain", is_flag=True, help="Show the workings and the entries it rests on.")
     def answer(
         url: str,
@@ -93,6 +96,7 @@ def _command(question: Question) -> click.Command:
         readings: tuple[str, ...],
         as_json: bool,
         picture: str | None,
+        replace: bool,
         explain: bool,
         **params: Any,
     ) -> None:
@@ -110,8 +114,9 @@ def _command(question: Question) -> click.Command:
             )
             if picture is not None:
                 from replays import charts
+                from replays.outputs import put
 
-                _write(picture, charts.picture(question.name, found.result))
+                put(picture, charts.picture(question.name, found.result).encode(), replacing=replace)
             if as_json:
                 click.echo(found.to_json().encode())
                 return
@@ -128,16 +133,6 @@ def _command(question: Question) -> click.Command:
     )(answer)
     command.params[1:1] = question_options(question)
     return command
-
-
-def _write(path: str, text: str) -> None:
-    from ledger.errors import Refused
-    from replays.outputs import output_path
-
-    try:
-        output_path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Refused("no_file", f"{path}: {error.strerror or error}") from error
 
 
 def only_contract(book: Any) -> str:

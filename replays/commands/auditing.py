@@ -11,8 +11,8 @@ import click
 from ledger.counting import number_of
 from replays.commands.options import json_option, ledger_option, read_only_ledger, reading_option, switches_of
 from replays.commands.progress import progress
+from replays.inputs import given
 
-MAX_GIVEN_BYTES = 1 << 20
 MAX_MEMORY_BYTES = 4 << 30
 
 
@@ -40,11 +40,14 @@ MAX_MEMORY_BYTES = 4 << 30
     help="A bundle that proves itself; or tables: a SQLite file, a directory of CSV or of JSON lines.",
 )  # fmt: skip
 @click.option("-o", "--output", required=True, metavar="PATH", help="What to write; refused if it is there.")
-def export(url: str, contract: str | None, form: str, output: str, **options: Any) -> None:
+@json_option
+def export(url: str, contract: str | None, form: str, output: str, as_json: bool, **options: Any) -> None:
     """Export one contract's evidence: entries, proofs, answers and a report, for an auditor to take away.
 
     Nothing of other contracts leaves but salted hashes.
     """
+    import msgspec
+
     from replays.commands.asking import only_contract
     from replays.export import export_bundle, gather
     from replays.outputs import free
@@ -53,16 +56,21 @@ def export(url: str, contract: str | None, form: str, output: str, **options: An
     out = free(Path(output), parents=form in DIRECTORIES)
     with read_only_ledger(url) as book:
         wanted = _wanted(book, contract or only_contract(book), options)
-        told = wanted.known_at.isoformat() if wanted.known_at else "any time, every period taken as over"
-        if form == "bundle":
-            with progress() as tell:
-                manifest = export_bundle(book, wanted, out, tell)
-            files, entries = number_of(len(manifest.files), "file"), number_of(manifest.size, "entry")
-            click.echo(f"{output}: {files}, {entries} under {manifest.root}, as known at {told}", err=True)
-        else:
-            with progress() as tell:
-                rows = write_tables(form, book, gather(book, wanted, tell), out, tell)
-            click.echo(f"{output}: {number_of(rows, 'row')}, as known at {told}", err=True)
+        with progress(silent=as_json) as drawn:
+            if form == "bundle":
+                manifest = export_bundle(book, wanted, out, drawn)
+                files, size, root = len(manifest.files), manifest.size, manifest.root
+                found = {"files": files, "size": size, "root": root}
+                words = f"{number_of(files, 'file')}, {number_of(size, 'entry')} under {root}"
+            else:
+                rows = write_tables(form, book, gather(book, wanted, drawn), out, drawn)
+                found, words = {"rows": rows}, number_of(rows, "row")
+    if as_json:
+        told = {"output": output, "format": form, "contract": wanted.contract, "known_at": wanted.known_at}
+        click.echo(msgspec.json.encode({**told, **found}))
+        return
+    known = wanted.known_at.isoformat() if wanted.known_at else "any time, every period taken as over"
+    click.echo(f"{output}: {words}, as known at {known}", err=True)
 
 
 def _wanted(book: Any, contract: str, options: dict[str, Any]) -> Any:
@@ -75,7 +83,7 @@ def _wanted(book: Any, contract: str, options: dict[str, Any]) -> Any:
     if options["key"] is not None:
         key = read_key(options["key"], origin_of(book.store))
     if options["checkpoint"] is not None:
-        checkpoint = _read(options["checkpoint"])
+        checkpoint = given(options["checkpoint"])
         own_head(book, checkpoint)
     elif options["key"] is not None:
         checkpoint = sign_head(book, options["key"])
@@ -88,8 +96,8 @@ def _wanted(book: Any, contract: str, options: dict[str, Any]) -> Any:
         switches=switches_of(options["readings"]),
         checkpoint=checkpoint,
         key=key,
-        earlier=tuple(map(_read, options["earlier"])),
-        stamps={f"{number:02d}": _read(path) for number, path in enumerate(options["stamps"], 1)},
+        earlier=tuple(map(given, options["earlier"])),
+        stamps={f"{number:02d}": given(path) for number, path in enumerate(options["stamps"], 1)},
     )
 
 
@@ -147,14 +155,14 @@ def verify(
 
     trust = Trust(
         keys=tuple(map(parse_vkey, vkey)),
-        policy=None if policy is None else parse_policy(_read(policy)),
-        held=None if held is None else _read(held),
-        roots=None if roots is None else _read(roots),
+        policy=None if policy is None else parse_policy(given(policy)),
+        held=None if held is None else given(held),
+        roots=None if roots is None else given(roots),
     )
     if trust.held is not None:
         read_head(trust.held)
-    with progress(silent=as_json) as tell, memory_within(max_memory):  # drawing starts a thread, which needs its own
-        found = verified(what, trust, MAX_BUNDLE_BYTES if max_bytes is None else max_bytes, tell)
+    with progress(silent=as_json) as drawn, memory_within(max_memory):  # drawing starts a thread, which needs its own
+        found = verified(what, trust, MAX_BUNDLE_BYTES if max_bytes is None else max_bytes, drawn)
     import json
 
     shown = [json.dumps(found.as_json(), ensure_ascii=False)] if as_json else lines(found)
@@ -162,16 +170,3 @@ def verify(
         for line in shown:
             click.echo(line)
     ctx.exit(found.exit_status)
-
-
-def _read(path: str) -> bytes:
-    from ledger.errors import Refused
-
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_GIVEN_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise Refused("no_file", f"{path}: cannot be read: {error}") from None
-    if len(data) > MAX_GIVEN_BYTES:
-        raise Refused("no_file", f"{path}: over {MAX_GIVEN_BYTES} bytes")
-    return data

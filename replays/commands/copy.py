@@ -7,6 +7,7 @@ import sys
 import click
 
 from ledger.counting import number_of
+from replays.commands.options import json_option, tell
 
 
 @click.command(
@@ -14,7 +15,8 @@ from ledger.counting import number_of
 )
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-def copy(source: str, target: str) -> None:
+@json_option
+def copy(source: str, target: str, as_json: bool) -> None:
     """Copy a ledger to another place, engine or server, with the same positions, bytes and root.
 
     Each is a file, or postgresql://... TO is made if need be; if it holds a beginning of FROM, copying goes on after
@@ -23,7 +25,7 @@ def copy(source: str, target: str) -> None:
     """
     from ledger.copying import check_apart
     from ledger.copying import copy as copy_ledger
-    from ledger.store import open_store
+    from ledger.store import open_store, shown
     from ledger.tree import root_text
 
     check_apart(source, target)
@@ -31,13 +33,20 @@ def copy(source: str, target: str) -> None:
     try:
         made = open_store(target, create=True)
         try:
-            copied = copy_ledger(held, made, _Progress())
+            copied = copy_ledger(held, made, None if as_json else _Progress())
         finally:
             made.close()
     finally:
         held.close()
     size, root = number_of(copied.size, "entry"), root_text(copied.root)
-    click.echo(f"{size}, {copied.written} of them copied now, root {root}: verified")
+    tell(
+        {
+            "from": shown(source), "to": shown(target), "position": copied.size, "copied": copied.written,
+            "root": root, "verdict": "ok",
+        },
+        f"{size}, {copied.written} of them copied now, root {root}: verified",
+        as_json,
+    )  # fmt: skip
 
 
 class _Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from ledger.counting import number_of
+from replays.commands.options import json_option
 
 DEFAULT_DEMO = "service-ledger-demo.db"
 
@@ -16,27 +18,33 @@ DEFAULT_DEMO = "service-ledger-demo.db"
 @click.command(epilog="Example: service-ledger demo --ledger tour.db")
 @click.option("-L", "--ledger", "url", default=DEFAULT_DEMO, show_default=True, help="Where to build the demo ledger.")
 @click.option("--build-only", is_flag=True, help="Build the ledger and ask nothing.")
-def demo(url: str, build_only: bool) -> None:
+@json_option
+def demo(url: str, build_only: bool, as_json: bool) -> None:
     """Build the demo ledger and show what can be asked of it.
 
     It holds the real public history of the Jenkins project's infrastructure (contract C-REAL) and a
     simulated contract year (C-2041: backups with gaps, maintenance, outages, restores, updates, support),
-    each fact recorded by a simulated clock at the moment it was learnt.
+    each fact recorded by a simulated clock at the moment it was learnt. With --json a line for the ledger, then
+    one for each answer.
     """
     from ledger.demo import DEMO
 
-    _build(url)
+    _build(url, as_json)
     if build_only:
         return
     tour = _tour(DEMO)
     for number, (why, question, params, known_at) in enumerate(tour, 1):
-        click.echo(f"\n({number}) {why}")
-        click.echo(f"    $ {_command(url, question, params, known_at)}\n")
-        _ask(url, question, params, known_at)
+        command = _command(url, question, params, known_at)
+        if not as_json:
+            click.echo(f"\n({number}) {why}")
+            click.echo(f"    $ {command}\n")
+        _ask(url, question, params, known_at, {"why": why, "command": command} if as_json else None)
+    if as_json:
+        return
     click.echo("\nAdd --explain to any of them for the workings and the entries the answer rests on.")
 
 
-def _build(url: str) -> None:
+def _build(url: str, as_json: bool) -> None:
     from ledger import open_ledger
     from ledger.demo import ORIGIN, record_demo
     from ledger.errors import Refused
@@ -47,7 +55,11 @@ def _build(url: str) -> None:
             opened, before = next((entry.event for _, entry in book.entries(1, 1)), None), book.position
         if before and getattr(opened, "origin", None) != ORIGIN:
             raise Refused("ledger_exists", f"{url} is another ledger; name another file with --ledger")
-    told = record_demo(url, _progress if sys.stderr.isatty() else None)  # one that was cut short goes on
+    drawn = _progress if sys.stderr.isatty() and not as_json else None
+    told = record_demo(url, drawn)  # one that was cut short goes on
+    if as_json:
+        click.echo(json.dumps({"ledger": url, **told, "recorded": told["position"] - before}))
+        return
     if told["position"] == before:
         click.echo(f"{url}: the demo ledger is there already", err=True)
         return
@@ -87,11 +99,18 @@ def _command(url: str, question: str, params: dict[str, str], known_at: str) -> 
     return f"service-ledger ask {question} --ledger {url} {options} --known-at {known_at}"
 
 
-def _ask(url: str, question: str, params: dict[str, str], known_at: str) -> None:
+def _ask(url: str, question: str, params: dict[str, str], known_at: str, told: dict[str, str] | None) -> None:
+    """The answer for people; for programs, with what is `told` of it, as a line of JSON."""
+    import msgspec
+
     from projections.asking import ask
     from projections.questions import question as find
     from replays import show
     from replays.commands.options import read_only_ledger
 
     with read_only_ledger(url) as book:
-        show.answer(ask(book, question, known_at=known_at, **params), find(question))  # type: ignore[arg-type]
+        answer = ask(book, question, known_at=known_at, **params)  # type: ignore[arg-type]
+        if told is None:
+            show.answer(answer, find(question))
+        else:
+            click.echo(msgspec.json.encode({**told, "answer": answer}))

@@ -6,7 +6,7 @@ import click
 
 from ledger.counting import number_of
 from replays.commands.asking import only_contract
-from replays.commands.options import ledger_option, read_only_ledger
+from replays.commands.options import json_option, ledger_option, read_only_ledger, tell
 
 
 @click.command(epilog="Example: service-ledger dossier D-1 --contract C-2041 --key ledger.key -o dossier.zip")
@@ -20,9 +20,11 @@ from replays.commands.options import ledger_option, read_only_ledger
 )  # fmt: skip
 @click.option("--key", metavar="FILE", help="Sign the present head with this key: a receipt for each entry relied on.")
 @click.option("--no-pdf", is_flag=True, help="HTML only; needs no extra.")
+@json_option
 def dossier(
-    name: str, url: str, contract: str | None, known_at: str | None, out: str, key: str | None, no_pdf: bool
-) -> None:
+    name: str, url: str, contract: str | None, known_at: str | None, out: str, key: str | None, no_pdf: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Write a dispute's dossier: HTML and PDF in two languages, and the bundle that verifies it."""
     from ledger.book import wall_clock
     from ledger.heads import sign_head
@@ -39,11 +41,18 @@ def dossier(
     with read_only_ledger(url) as book:
         signer = None if key is None else read_key(key, origin_of(book.store))
         head = None if key is None else sign_head(book, key)
-        with progress() as tell:
+        with progress(silent=as_json) as drawn:
             told = write_dossier(
                 book, contract or only_contract(book), name, moment(ceil_seconds(asked)), written_to,
-                with_pdf=not no_pdf, checkpoint=head, key=signer, progress=tell,
+                with_pdf=not no_pdf, checkpoint=head, key=signer, progress=drawn,
             )  # fmt: skip
     proven = "" if key is None else ", each with its receipt"
     relied = number_of(len(told.facts), "entry")
-    click.echo(f"{out}: dispute {told.dispute.dispute}, {told.dispute.state}, {relied} relied on{proven}")
+    tell(
+        {
+            "output": out, "dispute": told.dispute.dispute, "contract": told.contract, "state": told.dispute.state,
+            "known_at": told.known_at, "relied_on": [fact.position for fact in told.facts], "signed": key is not None,
+        },
+        f"{out}: dispute {told.dispute.dispute}, {told.dispute.state}, {relied} relied on{proven}",
+        as_json,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from replays.commands.options import (
     knowledge_options,
     ledger_option,
     read_only_ledger,
+    replace_option,
     switches_of,
 )
 
@@ -28,7 +29,8 @@ from replays.commands.options import (
 @click.option("--within", default="30d", show_default=True, metavar="DAYS", help="How far ahead: 7d, 4w.")
 @knowledge_options
 @json_option
-@click.option("--ical", type=click.Path(dir_okay=False), help="Write a calendar file (RFC 5545) there.")
+@click.option("--ical", metavar="FILE", help="Write a calendar file (RFC 5545) there; refused if it is there.")
+@replace_option()
 def due(
     url: str,
     contract: str | None,
@@ -39,6 +41,7 @@ def due(
     readings: tuple[str, ...],
     as_json: bool,
     ical: str | None,
+    replace: bool,
 ) -> None:
     """List every running clock of a contract with the end it runs to, soonest first."""
     from ledger.book import wall_clock
@@ -65,13 +68,13 @@ def due(
         zone = frames.at(seconds(when)).terms.zone
     if ical is not None:
         from replays.calendar_file import calendar_file
-        from replays.outputs import output_path
+        from replays.outputs import put
 
-        output_path(ical).write_bytes(calendar_file(found, named, when, zone))
+        put(ical, calendar_file(found, named, when, zone), replacing=replace)
         click.echo(f"{ical}: {number_of(len(found), 'entry')}", err=True)
-    elif as_json:
+    if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
-    else:
+    elif ical is None:
         show.rows([_shown(row, SAYS) for row in found], empty=f"nothing falls due within {number_of(days, 'day')}")
 
 

@@ -38,6 +38,18 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def replace_option(hidden: bool = False) -> Callable[[F], F]:
+    """`--replace`: what is at the output's place gives way."""
+    return click.option("--replace", is_flag=True, hidden=hidden, help="Replace the file that is there, whole.")
+
+
+def tell(found: Any, words: str, as_json: bool) -> None:
+    """What a command came to, on stdout: for programs as a line of JSON, for people in words."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(found) if as_json else words)
+
+
 def reading_option(function: F) -> F:
     """`--reading`: switches set for this once."""
     told = "Set a switch of the reading; `service-ledger switches` lists them (repeatable)."

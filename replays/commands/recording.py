@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import click
 
 from ledger.counting import number_of
-from replays.commands.options import json_option, ledger_option
+from replays.commands.options import json_option, ledger_option, tell
 
 PROGRESS_FROM = 5_000  # lines from which progress is shown to whoever looks
 LONGEST_LINE_BYTES = 4 * 1024 * 1024  # an entry holds 65,535; blanks and \u escapes may make its line longer
@@ -37,14 +37,17 @@ LONGEST_DOCUMENT_BYTES = 32 * 1024 * 1024  # of what an adapter reads, all of wh
     help="The name this ledger signs under, like example.org/ledger: at most 146 characters, no space, no plus sign. "
     "Never changed afterwards.  [default: service-ledger/ and the ledger's own id]",
 )
-def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | None) -> None:
+@json_option
+def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | None, as_json: bool) -> None:
     """Make a new ledger, with its terms and calendar as the first entries."""
     from ledger import open_ledger
     from ledger.errors import Refused
+    from ledger.keys import origin_of
+    from ledger.store import shown
 
     place = path or url
     if "://" not in place and Path(place).exists() and Path(place).stat().st_size:
-        raise Refused("ledger_exists", f"{place} is there already; record into it, or name another file")
+        raise Refused("ledger_exists", f"{shown(place)} is there already; record into it, or name another file")
     from ledger.terms import load_booklet
 
     chosen = booklets or ("cegid-expert",)
@@ -52,9 +55,13 @@ def init(path: str | None, url: str, booklets: tuple[str, ...], origin: str | No
         load_booklet(name)  # refuse a bad booklet before a file is made
     with open_ledger(place, booklets=chosen, origin=origin) as book:
         if book.position:
-            raise Refused("ledger_exists", f"{place} holds {number_of(book.position, 'entry')} already")
-        last = book.open()
-    click.echo(f"{place}: a new ledger of {number_of(last, 'entry')}, running on {', '.join(chosen)}")
+            raise Refused("ledger_exists", f"{shown(place)} holds {number_of(book.position, 'entry')} already")
+        last, name = book.open(), origin_of(book.store)
+    tell(
+        {"ledger": shown(place), "origin": name, "position": last, "terms": chosen},
+        f"{shown(place)}: a new ledger of {number_of(last, 'entry')}, running on {', '.join(chosen)}",
+        as_json,
+    )
 
 
 class _WithAdapters(click.Command):

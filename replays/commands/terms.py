@@ -6,7 +6,7 @@ import json
 
 import click
 
-from replays.commands.options import Family, json_option, ledger_option, read_only_ledger
+from replays.commands.options import Family, json_option, ledger_option, read_only_ledger, tell
 
 
 @click.group(
@@ -45,12 +45,17 @@ def list_terms(url: str, as_json: bool) -> None:
 
 @terms.command("check")
 @click.argument("file", metavar="BOOKLET")
-def check(file: str) -> None:
+@json_option
+def check(file: str, as_json: bool) -> None:
     """Check whether a ledger can run on a booklet: a TOML file, or one that is shipped (cegid-expert, always-on)."""
     from ledger.terms import load_booklet
 
     booklet = load_booklet(file)
-    click.echo(f"{file}: booklet {booklet.id} version {booklet.version} can be used")
+    tell(
+        {"booklet": file, "terms": booklet.id, "version": booklet.version, "verdict": "ok"},
+        f"{file}: booklet {booklet.id} version {booklet.version} can be used",
+        as_json,
+    )
 
 
 @terms.command("record")

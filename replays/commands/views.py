@@ -44,7 +44,7 @@ def build(url: str, where: str | None, since: str, jobs: int, as_json: bool) -> 
     """Build the views anew beside the old ones, and swap them in at once."""
     from projections import views as made
 
-    progress = _progress if sys.stderr.isatty() else None
+    progress = _progress if sys.stderr.isatty() and not as_json else None
     found = made.build(url, made.place_of(url, where), since=_position(url, since), jobs=jobs, progress=progress)
     _show(found, as_json)
 
@@ -53,12 +53,25 @@ def build(url: str, where: str | None, since: str, jobs: int, as_json: bool) -> 
 @ledger_option
 @views_option
 @click.option("--once", is_flag=True, help="Catch up and end.")
-def follow(url: str, where: str | None, once: bool) -> None:
-    """Take the views up to the ledger's last position, and on as entries come, each exactly once."""
+@json_option
+def follow(url: str, where: str | None, once: bool, as_json: bool) -> None:
+    """Take the views up to the ledger's last position, and on as entries come, each exactly once.
+
+    With --json a line for each position reached, as they come.
+    """
     from projections import views as made
 
+    place, reached = made.place_of(url, where), None
+
+    def folded(position: int) -> None:
+        nonlocal reached
+        reached = position
+        _folded(position, as_json)
+
     with read_only_ledger(url) as book:
-        made.follow(book, made.place_of(url, where), once=once, folded=_folded)
+        made.follow(book, place, once=once, folded=folded)
+    if reached is None:  # nothing had come since
+        _folded(made.status(place)["position"], as_json)
 
 
 @views.command(epilog="Example: service-ledger views status --json")
@@ -87,8 +100,10 @@ def _progress(done: int, of: int) -> None:
     click.echo(f"\rfolding contracts {done}/{of}" + ("\n" if done == of else ""), err=True, nl=False)
 
 
-def _folded(position: int) -> None:
-    click.echo(f"folded up to position {position}", err=True)
+def _folded(position: int, as_json: bool) -> None:
+    """On stderr for who looks; for programs the position on stdout, at once."""
+    words = f"folded up to position {position}"
+    click.echo(json.dumps({"position": position}) if as_json else words, err=not as_json)
 
 
 def _show(found: dict[str, Any], as_json: bool) -> None:
