@@ -20,6 +20,7 @@ from ledger.checks import YEARS, check_exact, check_years
 from ledger.codec import Entry, Unread, event_of, payload_of, topic_of
 from ledger.errors import Refused
 from ledger.events import VOCABULARY, CallAnswered, ContractStarted, Event, Instant, ServiceStarted
+from ledger.texts import text_of
 
 STREAM = re.compile(r"^(ledger|(contract|service):[^\s\x00-\x1f/]{1,128})\Z")
 TRANSPORT = frozenset(
@@ -119,6 +120,7 @@ def _parsed(text: str | bytes, line: int) -> dict[str, Any]:
     except RecursionError:
         raise Refused("bad_json", "nested too deeply to be an event", line) from None
     except (msgspec.DecodeError, ValueError) as e:
+        text_of(text, line)  # where it is no text at all, that is said instead
         raise Refused("bad_json", f"not JSON: {e}", line) from None
     if not isinstance(found, dict):
         raise Refused("bad_json", "each line is one JSON object, a CloudEvents 1.0 event", line)

@@ -66,6 +66,6 @@ def test_a_picture_is_asked_for_on_the_command_line(tmp_path: Path, capsys: pyte
     asked = ["ask", "requests_dashboard", "--ledger", ledger, "--contract", "C-2041", "--first", "2025-10", "--last", "2025-12"]
     assert run([*asked, "--picture", str(tmp_path / "r.svg")]) == 0
     assert (tmp_path / "r.svg").read_text().startswith("<svg")
-    assert run([*asked, "--picture", str(tmp_path / "no" / "r.svg")]) == 2
+    assert run([*asked, "--picture", str(tmp_path / "no" / "r.svg")]) == 4
     assert run(["ask", "updates", "--ledger", ledger, "--contract", "C-2041", "--picture", "x.svg"]) == 5
     assert "has no picture" in capsys.readouterr().err

@@ -267,6 +267,73 @@ def test_the_incidents_of_the_api_are_read_without_a_wrapper() -> None:
     assert len(statuspage(rows, subject=C1).events) == 2
 
 
+def document(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What Statuspage's API answers at scheduled-maintenances.json; with `more` its summary.json."""
+    return {"page": {"id": "p", "time_zone": "Etc/UTC"}, **more, "scheduled_maintenances": [row["incident"] for row in rows]}
+
+
+STEPS = (("scheduled", "2026-03-02T09:00:00Z"), ("in_progress", "2026-03-05T21:02:00Z"), ("verifying", "2026-03-05T22:00:00Z"), ("completed", "2026-03-05T22:40:00Z"))
+SLOT = "2026-03-05T21:00:00Z"
+STOPPED, SLOTS = "a page does not tell whether maintenance stopped the service: record blocking_started by hand", "the API tells a maintenance's last slot alone: one it had before is not in its document"
+FAR = {"scheduled": 1, "in_progress": 2, "verifying": 3, "completed": 4}
+
+
+@pytest.mark.parametrize(("status", "expected"), [("scheduled", []), ("in_progress", ["maintenance_started"]), ("verifying", ["maintenance_started"]), ("completed", ["maintenance_started", "maintenance_ended"])])
+def test_the_scheduled_maintenances_of_the_api_are_told_as_far_as_they_went(status: str, expected: list[str]) -> None:
+    row = scheduled(SLOT, *STEPS[: FAR[status]], id="m1", status=status, started_at="2026-03-02T09:00:00Z", updated_at=STEPS[FAR[status] - 1][1])
+    intake = statuspage(document(row), subject=C1)
+    assert kinds(intake) == ["maintenance_announced", "maintenance_status_published", *expected]
+    announced = intake.events[0]["data"]
+    assert (announced["published_at"], announced["planned_start"], announced["planned_end"]) == ("2026-03-02T09:00:00Z", SLOT, "2026-03-05T23:00:00Z")
+    assert times(Intake(intake.events[2:], [])) == ["2026-03-05T21:02:00Z", "2026-03-05T22:40:00Z"][: len(expected)]
+    assert intake.notes == [STOPPED, SLOTS]
+
+
+def test_a_document_and_the_webhooks_before_it_say_the_same() -> None:
+    row = scheduled(SLOT, *STEPS, id="m1", status="completed", updated_at="2026-03-05T22:40:00Z")
+    assert statuspage(document(row), subject=C1).events == statuspage(row, subject=C1).events
+
+
+def test_the_summary_tells_its_incidents_and_its_maintenance() -> None:
+    row = scheduled(SLOT, id="m1", status="scheduled")
+    for incidents, expected in (([], 2), ([page()["incident"]], 3)):
+        assert len(statuspage(document(row, incidents=incidents, components=[], status={"indicator": "none"}), subject=C1).events) == expected
+    assert statuspage(document(incidents=[]), subject=C1) == Intake([], [])
+    assert read_with("statuspage", document(), subject=C1).notes == ["statuspage: it holds nothing to record"]
+
+
+LEFT_OPEN: tuple[tuple[str, dict[str, Any], list[str], str | None], ...] = (
+    # what the record holds, the facts, what is noted of it
+    ("completed, and no step before", {"status": "completed", "steps": STEPS[::3]}, ["maintenance_announced", "maintenance_status_published"], "completed, and no update tells when it began"),
+    ("under way, and no step", {"status": "in_progress", "steps": STEPS[:1]}, ["maintenance_announced", "maintenance_status_published"], "in_progress, and no update tells when it began"),
+    ("verifying, and no beginning", {"status": "verifying", "steps": STEPS[2:3]}, ["maintenance_announced", "maintenance_status_published"], "verifying, and no update tells when it began"),
+    ("its end by resolved_at alone", {"status": "completed", "steps": STEPS[:2], "resolved_at": "2026-03-05T22:40:00Z"}, ["maintenance_announced", "maintenance_status_published", "maintenance_started", "maintenance_ended"], None),
+    ("an end at its beginning", {"status": "completed", "steps": (STEPS[1], ("completed", STEPS[1][1]))}, ["maintenance_announced", "maintenance_status_published", "maintenance_started"], "completed, and no update tells an end after its beginning"),
+    ("published once its slot had begun", {"status": "in_progress", "steps": STEPS[:2], "created_at": "2026-03-05T21:01:00Z"}, ["maintenance_status_published", "maintenance_started"], "recorded without announcement"),
+    ("no slot", {"status": "scheduled", "steps": STEPS[:1], "scheduled_for": None}, ["maintenance_status_published"], "recorded without announcement"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "given", "expected", "noted"), LEFT_OPEN, ids=[row[0] for row in LEFT_OPEN])
+def test_what_a_page_leaves_open_is_noted_and_never_made_up(why: str, given: dict[str, Any], expected: list[str], noted: str | None) -> None:
+    more = dict(given)
+    row = scheduled(SLOT, *more.pop("steps"), id="m1", updated_at="2026-03-05T22:40:00Z")
+    row["incident"] |= more
+    intake = statuspage(document(row), subject=C1)
+    assert kinds(intake) == expected
+    assert [note for note in intake.notes if note not in (STOPPED, SLOTS)] == [note for note in intake.notes if noted and noted in note and note.startswith("m1: ")]
+    assert len(intake.notes) == (2 if noted is None else 3)
+
+
+def test_the_maintenances_of_the_api_are_recorded_and_again_harmlessly(tmp_path: Path) -> None:
+    """As a page that was read later once more: it had gone on."""
+    before, after = (document(scheduled(SLOT, *STEPS[:n], id="m1", status=STEPS[n - 1][0], updated_at=STEPS[n - 1][1])) for n in (2, 4))
+    with open_ledger(str(tmp_path / "b.db"), clock=Clock("2026-12-01T00:00:00Z")) as book:
+        book.record([{"specversion": "1.0", "id": "s", "source": "t", "type": "contract_started", "subject": C1, "data": CONTRACT}])
+        assert [r.outcome for r in book.record(statuspage(before, subject=C1).events)] == ["recorded"] * 3
+        assert [r.outcome for r in book.record(statuspage(after, subject=C1).events)] == ["already_recorded"] * 3 + ["recorded"]
+
+
 @pytest.mark.parametrize(
     ("read", "payload"),
     [(statuspage, {"component_update": {"new_status": "degraded_performance"}}), (instatus, {"component_update": {"new_status": "DEGRADEDPERFORMANCE"}})],

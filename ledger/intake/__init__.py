@@ -29,7 +29,7 @@ ADAPTERS: tuple[tuple[str, str, str], ...] = (
     ("grafana", "Grafana's alerting webhook", "webhooks:grafana"),
     ("pagerduty", "PagerDuty's webhook, version 3", "webhooks:pagerduty"),
     ("uptime-kuma", "Uptime Kuma's webhook", "webhooks:uptime_kuma"),
-    ("statuspage", "Statuspage's webhook, or incidents of its API", "status_pages:statuspage"),
+    ("statuspage", "Statuspage's webhook, or its API's incidents or scheduled maintenances", "status_pages:statuspage"),
     ("betterstack", "Better Stack's status page webhook", "status_pages:betterstack"),
     ("instatus", "Instatus's webhook", "status_pages:instatus"),
     ("google-cloud", "Google Cloud's incidents.json", "status_pages:google_cloud"),

@@ -14,6 +14,7 @@ from typing import Any
 from ledger.errors import Refused
 from ledger.intake.intake import Intake, parsed
 from ledger.intake.stored import Catalogue, epoch, local_instant, moment_given, tiers_of
+from ledger.texts import text_of
 from ledger.zones import rules
 
 BACKUP_ID = re.compile(r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)$")
@@ -40,7 +41,7 @@ def events(
     time was twice. The text of `verify-backup` needs `verified_at`, which it does not tell.
     """
     book = Catalogue(subject=subject, source=source, scope=scope, since=since)
-    text = given.decode() if isinstance(given, bytes) else given
+    text = text_of(given)
     if isinstance(text, str) and VERIFYING.search(text):
         if verified_at is None:
             raise Refused("missing_field", "barman verify-backup does not say when it ran: give verified_at")

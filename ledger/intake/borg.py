@@ -15,6 +15,7 @@ from typing import Any
 from ledger.errors import Refused
 from ledger.intake.intake import Intake, lines, parsed
 from ledger.intake.stored import Catalogue, epoch, local_instant, tiers_of
+from ledger.texts import text_of
 
 PRUNED = re.compile(r"^Pruning archive(?: \([^)]*\))?:\s+(\S+)")
 WOULD_PRUNE = re.compile(r"^Would prune:\s+(\S+)")
@@ -61,7 +62,7 @@ def events(
 
 
 def _is_log(given: str | bytes) -> bool:
-    text = given.decode() if isinstance(given, bytes) else given
+    text = text_of(given)
     return LOGGED.match(text) is not None
 
 

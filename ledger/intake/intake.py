@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ledger.checks import check_personal
 from ledger.errors import Refused
+from ledger.texts import text_of
 
 SHORT = 160  # characters of a title that are kept
 FRACTION = re.compile(r"(:\d\d)[.,]\d+")
@@ -85,8 +86,9 @@ def parsed(given: Any, line: int | None = None) -> Any:
     """JSON text as its value; a value as it is. Raises `Refused("bad_json")`."""
     if not isinstance(given, str | bytes):
         return given
+    text = text_of(given, line or 1)
     try:
-        return json.loads(given)
+        return json.loads(text)
     except RecursionError:
         raise Refused("bad_json", "nested too deeply", line) from None
     except ValueError as e:
@@ -98,7 +100,7 @@ def objects(given: Any) -> list[dict[str, Any]]:
 
     Raises `Refused`: `bad_json`, and `unknown_format` for JSON that is nothing of these.
     """
-    text = given.decode() if isinstance(given, bytes) else given
+    text = text_of(given)
     try:
         found = parsed(text)
     except Refused:
@@ -111,7 +113,7 @@ def objects(given: Any) -> list[dict[str, Any]]:
 
 def lines(given: Any) -> Iterable[tuple[int, dict[str, Any]]]:
     """JSON lines, or a list of objects, each with its 1-based line. Raises `Refused("bad_json")`."""
-    text = given.decode() if isinstance(given, bytes) else given
+    text = text_of(given)
     for number, line in enumerate(text.split("\n") if isinstance(text, str) else text, 1):
         if isinstance(line, str) and not line.strip():
             continue

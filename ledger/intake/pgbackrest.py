@@ -15,6 +15,7 @@ from typing import Any
 from ledger.errors import Refused
 from ledger.intake.intake import Intake, parsed
 from ledger.intake.stored import Catalogue, epoch, moment_given, tiers_of
+from ledger.texts import text_of
 
 STANZA = re.compile(r"^stanza: (\S+)")
 VERIFIED = re.compile(r"^\s*backup: (\S+?), status: (\w+)")
@@ -38,7 +39,7 @@ def events(
     `tiers`. The text of `verify` needs `verified_at`, which it does not tell.
     """
     book = Catalogue(subject=subject, source=source, scope=scope, since=since)
-    text = given.decode() if isinstance(given, bytes) else given
+    text = text_of(given)
     if isinstance(text, str) and text.lstrip().startswith("stanza:"):
         if verified_at is None:
             raise Refused("missing_field", "pgBackRest's verify does not say when it ran: give verified_at")

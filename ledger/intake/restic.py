@@ -15,6 +15,7 @@ from typing import Any
 from ledger.errors import Refused
 from ledger.intake.intake import Intake, instant, objects
 from ledger.intake.stored import Catalogue, moment_given, tiers_of
+from ledger.texts import text_of
 
 FULL_ID = 64
 INCOMPLETE = "restic could not read every source; the snapshot is incomplete"
@@ -57,7 +58,7 @@ def events(
 
 def _rows(given: Any) -> list[dict[str, Any]]:
     """The objects of a JSON list, of JSON lines, or one object; an empty list may come as null."""
-    text = given.decode() if isinstance(given, bytes) else given
+    text = text_of(given)
     if isinstance(text, str) and text.strip() in ("", "null"):
         if not text.strip():
             raise Refused("unknown_format", "an empty text, which restic never writes: look what it said on stderr")

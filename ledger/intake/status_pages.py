@@ -31,16 +31,17 @@ IMPACTS: tuple[tuple[str, str, str, str], ...] = (
 EFFECTS = {(page, impact): effect for page, impact, effect, _ in IMPACTS}
 
 Row = dict[str, Any]
+SCHEDULED = "scheduled_maintenances"  # as Statuspage's API names its list
 
 
 def _is_in(writing: Callable[[str], str], posted: Row) -> bool:
-    """Whether the page's words stand in an incident, in one of several, in a component's change or in a bare incident.
+    """Whether the page's words stand in an incident or maintenance, in one of several, or in a component's change.
 
     Statuspage writes impacts and statuses in small letters, Instatus in capitals; Better Stack writes none, and says
     of what it posts which `event_type` it is.
     """
-    if isinstance(posted.get("incidents"), list):
-        told = [_word(row, "impact") for row in posted["incidents"]] or [None]
+    if listed := _listed(posted):
+        told = [_word(row, "impact") for rows in listed for row in rows] or [None]
     elif "component_update" in posted:
         told = [_word(posted["component_update"], "new_status")]
     else:
@@ -53,20 +54,26 @@ def _word(row: Any, field: str) -> str | None:
     return word if isinstance(word, str) else None
 
 
+def _listed(posted: Row) -> list[list[Any]]:
+    """The lists of a document of Statuspage's API, its summary's both."""
+    return [posted[name] for name in ("incidents", SCHEDULED) if isinstance(posted.get(name), list)]
+
+
 def _bare(posted: Row) -> Row | None:
     return posted if "id" in posted and "created_at" in posted else None
 
 
 def _is_empty_list(posted: Row) -> bool:
-    """Statuspage's API answers so when there is no incident."""
-    return "page" in posted and posted.get("incidents") == []
+    """Statuspage's API answers so when there is no incident, or no maintenance."""
+    listed = _listed(posted)
+    return "page" in posted and bool(listed) and not any(listed)
 
 
 def _is_work(posted: Row) -> bool:
     return "event_type" not in posted and ("maintenance" in posted or "maintenances" in posted)
 
 
-WORDS = "an incident whose `impact`, or a component whose `new_status`, is written as"
+WORDS = "an incident or a maintenance whose `impact`, or a component whose `new_status`, is written as"
 STATUSPAGE = Marks(
     f"{WORDS} Statuspage does (`major`)",
     lambda posted: _is_in(str.lower, posted) or _is_empty_list(posted),
@@ -85,10 +92,13 @@ GOOGLE_CLOUD = Marks(
 
 
 def statuspage(given: Any, *, subject: str, source: str = "statuspage") -> Intake:
-    """Statuspage's webhook, or its API's incidents: real-time ones are outages, scheduled ones maintenance.
+    """Statuspage's webhook, or its API's incidents and scheduled maintenances: outages, and maintenance.
 
     An incident begins where its first update is displayed (`display_at`, else `created_at`); a scheduled
     one is announced at `created_at`, and rescheduled where a later payload of the log names another slot.
+    Its work begins and ends with the updates `in_progress` and `completed` (else `resolved_at`); its `started_at`
+    is when it was published. What a page cannot tell of it is noted: whether the service was stopped, that it was
+    called off, and in a document of the API a slot it had before.
     """
     reading = Reading(given, subject, source, STATUSPAGE)
     return reading.intake(_statuspage(reading))
@@ -96,19 +106,55 @@ def statuspage(given: Any, *, subject: str, source: str = "statuspage") -> Intak
 
 def _statuspage(reading: Reading) -> Iterator[Sight]:
     published: dict[str, dict[str, Told]] = {}
+    left_open: dict[str, str | None] = {}  # by the last that is told of each
     for payload in reading.payloads:
-        for row in _rows(payload, "incident", "incidents", reading):
-            name = named(row["id"])
-            at = in_utc(instant(row.get("updated_at") or row.get("resolved_at") or row["created_at"]))
+        incidents = _rows(payload, "incident", "incidents", reading)
+        work = [row for row in incidents if row.get("scheduled_for")]
+        work += _rows(payload, "scheduled_maintenance", SCHEDULED, reading)
+        for row in work:
+            name, at = named(row["id"]), _told_at(row)
+            facts = _scheduled(published.setdefault(name, {}), row, at)
+            left_open[name] = _left_open(row, facts)
+            yield Sight(name, at, facts)
+        for row in incidents:
             if row.get("scheduled_for"):
-                work = _work(row, ("in_progress",), ("completed",))
-                slot = (row["scheduled_for"], row["scheduled_until"])
-                yield Sight(name, at, _published(published.setdefault(name, {}), row, slot, at, work))
                 continue
+            name, at = named(row["id"]), _told_at(row)
             start = min(map(instant, _shown(row) or [row.get("started_at") or row["created_at"]]))
             end = instant(row["resolved_at"]) if row.get("resolved_at") else None
             effect = EFFECTS.get(("statuspage", str(row.get("impact"))), "degraded")
             yield Sight(name, at, outage(name, start, end, effect, evidence=_link(row)))
+    for name, why in left_open.items():
+        if why is not None:
+            reading.note(f"{name}: {why}")
+    if left_open:
+        reading.note("a page does not tell whether maintenance stopped the service: record blocking_started by hand")
+        if any(SCHEDULED in payload for payload in reading.payloads):
+            reading.note("the API tells a maintenance's last slot alone: one it had before is not in its document")
+
+
+def _told_at(row: Row) -> datetime:
+    return in_utc(instant(row.get("updated_at") or row.get("resolved_at") or row["created_at"]))
+
+
+def _scheduled(told: dict[str, Told], row: Row, at: datetime) -> dict[str, Told]:
+    """All facts of a scheduled maintenance."""
+    if row.get("status") == "completed" and row.get("resolved_at") and "completed" not in _statuses(row):
+        row = {**row, "incident_updates": [*_updates(row), {"status": "completed", "created_at": row["resolved_at"]}]}
+    slot = (row["scheduled_for"], row["scheduled_until"]) if row.get("scheduled_for") else None
+    return _published(told, row, slot, at, _work(row, ("in_progress",), ("completed",)))
+
+
+def _left_open(row: Row, facts: dict[str, Told]) -> str | None:
+    """What the record of a scheduled maintenance does not tell, though it says that it goes so far."""
+    status = row.get("status")
+    if status in ("in_progress", "verifying", "completed") and "started" not in facts:
+        return f"{status}, and no update tells when it began, or that it was not called off: no work is recorded"
+    if status == "completed" and "ended" not in facts:
+        return "completed, and no update tells an end after its beginning: it is recorded as begun"
+    if "announced" not in facts:
+        return "published when its slot had begun, or without one: recorded without announcement"
+    return None
 
 
 def betterstack(given: Any, *, subject: str, source: str = "betterstack", effect: str = "degraded") -> Intake:
@@ -203,7 +249,7 @@ def _rows(payload: Row, one: str, many: str, reading: Reading) -> list[Row]:
     for row in rows:
         if not row.get("id"):
             reading.note(f"a record of kind {one} without an id was passed over")
-    if not rows and one == "incident" and not ({"maintenance", "maintenances"} & set(payload)):
+    if not rows and one == "incident" and not ({"maintenance", "maintenances", SCHEDULED} & set(payload)):
         reading.count("payloads that hold neither incident nor maintenance (components, tests)")
     return [row for row in rows if row.get("id")]
 
@@ -214,6 +260,10 @@ def _link(row: Row) -> list[str] | None:
 
 def _updates(row: Row) -> list[Row]:
     return list(row.get("incident_updates") or row.get("maintenance_updates") or ())
+
+
+def _statuses(row: Row) -> list[str]:
+    return [str(update.get("status")) for update in _updates(row)]
 
 
 def _shown(row: Row) -> list[str]:

@@ -258,13 +258,15 @@ def _lines(file: str) -> Iterator[bytes]:
 def _document(file: str) -> str:
     """All of it, which an adapter reads as a whole; nothing past the limit is read."""
     from ledger.errors import Refused
+    from ledger.texts import text_of
 
     with _opened(file) as stream:
         data = stream.read(LONGEST_DOCUMENT_BYTES + 1)
     if len(data) > LONGEST_DOCUMENT_BYTES:
         hint = "record it in parts, or ask the tool for less of it"
         raise Refused("input_too_large", f"{file}: over {LONGEST_DOCUMENT_BYTES:,} bytes; {hint}")
-    return data.decode("utf-8-sig", "replace")
+    text: str = text_of(data)
+    return text
 
 
 def _named(options: tuple[str, ...], zone: str | None) -> dict[str, str]:
