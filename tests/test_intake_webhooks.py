@@ -395,7 +395,7 @@ def test_instatus_tells_impact_and_steps_and_a_slot_only_where_it_sends_one() ->
     slot = instatus({"maintenance": {**work, "start": "2026-03-05T21:00:00Z"}}, subject=C1).events[0]["data"]
     assert slot["planned_end"] == "2026-03-05T22:30:00Z"
     assert instatus({"maintenance": {**work, "id": ""}}, subject=C1).notes == [
-        "a record of kind maintenance without an id was passed over"
+        "1 x records of kind maintenance without an id, passed over"
     ]
 
 

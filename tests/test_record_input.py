@@ -150,7 +150,53 @@ def test_help_lists_every_adapter_what_it_reads_its_options_and_how_much_is_read
 def test_readme_says_how_much_is_read() -> None:
     text = " ".join((ROOT / "README.md").read_text().split())
     assert f"A line is at most {recording.LONGEST_LINE_BYTES >> 20} MiB long" in text
-    assert f"At most {recording.LONGEST_DOCUMENT_BYTES >> 20} MiB are read as one file" in text
+    memory = f"in at most {recording.DOCUMENT_MEMORY_BYTES >> 20} MiB of memory"
+    assert f"At most {recording.LONGEST_DOCUMENT_BYTES >> 20} MiB are read as one file, {memory}" in text
+
+
+SNAPSHOT = {"time": "2026-03-02T22:00:00.123456789+02:00", "tree": "t" * 64, "paths": ["/srv/data", "/etc"], "hostname": "backup-host-1", "username": "root", "uid": 0, "gid": 0, "tags": ["daily"]}
+PART = 8  # of the size and of the memory that are allowed
+
+
+def document(kind: str) -> bytes:
+    """A file of the eighth part of what may be read."""
+    size = recording.LONGEST_DOCUMENT_BYTES // PART
+    if kind == "snapshots":
+        rows = (json.dumps({**SNAPSHOT, "id": f"{n:064x}", "short_id": f"{n:08x}", "parent": f"{n:064x}"}).encode() for n in range(size // 440))
+    else:
+        unit = {"objects": b'{"":0}', "lists": b"[0]", "nesting": b"[" * 20 + b"]" * 20}[kind]
+        rows = (unit for _ in range(size // (len(unit) + 1) - 1))
+    return b"[" + b",".join(rows) + b"]"
+
+
+@pytest.mark.parametrize(("kind", "adapter", "status"), [("snapshots", "restic", 0), ("objects", "restic", 3), ("lists", "alertmanager", 3), ("nesting", "borg", 3)])
+def test_what_is_all_brackets_is_refused_before_it_fills_the_memory_and_an_export_of_that_size_is_read(
+    tmp_path: Path, kind: str, adapter: str, status: int
+) -> None:
+    """In a process of its own, which has no free memory to take first."""
+    data = document(kind)
+    (tmp_path / "given").write_bytes(data)
+    assert recording.LONGEST_DOCUMENT_BYTES // PART * 0.95 < len(data) <= recording.LONGEST_DOCUMENT_BYTES // PART
+    options = {"zone": "UTC"} if adapter == "borg" else {}
+    reading = f"""
+import sys
+from ledger import Refused
+from replays.commands import recording
+recording.DOCUMENT_MEMORY_BYTES //= {PART}
+try:
+    print(len(recording._adapted({adapter!r}, {str(tmp_path / "given")!r}, "contract:C1", {options})))
+except Refused as refused:
+    print(refused, file=sys.stderr)
+    sys.exit(refused.exit_status)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run([sys.executable, "-c", reading], capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert found.returncode == status, found.stderr
+    if status:
+        wanted = f"input_too_large: {tmp_path / 'given'}: reading it takes over {recording.DOCUMENT_MEMORY_BYTES // PART >> 20} MiB of memory; "
+        assert found.stderr == f"{wanted}{recording.IN_PARTS}\n"
+    else:
+        assert int(found.stdout.split()[0]) == data.count(b"short_id")
 
 
 @pytest.mark.parametrize("wrong", ['{"status": "firing", "alerts": []}', "[", "firing"])

@@ -248,7 +248,7 @@ def _rows(payload: Row, one: str, many: str, reading: Reading) -> list[Row]:
         rows = [payload] if one == "incident" and "created_at" in payload and "id" in payload else []
     for row in rows:
         if not row.get("id"):
-            reading.note(f"a record of kind {one} without an id was passed over")
+            reading.count(f"records of kind {one} without an id, passed over")
     if not rows and one == "incident" and not ({"maintenance", "maintenances", SCHEDULED} & set(payload)):
         reading.count("payloads that hold neither incident nor maintenance (components, tests)")
     return [row for row in rows if row.get("id")]

@@ -11,10 +11,10 @@ from ledger.errors import Refused
 
 
 @contextmanager
-def memory_within(limit_bytes: int) -> Iterator[None]:
+def memory_within(limit_bytes: int, refused: Refused | None = None) -> Iterator[None]:
     """The memory this process may take beside what it has while the work is done; a lower limit that stands is kept.
 
-    Raises `Refused("over_limit")` where the work wanted more.
+    Raises `refused`, or `Refused("over_limit")`, where the work wanted more.
     """
     soft, hard = before = resource.getrlimit(resource.RLIMIT_AS)
     wanted = min(limit for limit in (_taken() + limit_bytes, soft, hard) if limit != resource.RLIM_INFINITY)
@@ -23,7 +23,8 @@ def memory_within(limit_bytes: int) -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        raise Refused("over_limit", f"it takes more than {limit_bytes} bytes of memory (--max-memory)") from None
+        told = f"it takes more than {limit_bytes} bytes of memory (--max-memory)"
+        raise (refused or Refused("over_limit", told)) from None
     finally:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_AS, before)

@@ -18,6 +18,9 @@ from replays.commands.options import json_option, ledger_option, tell
 PROGRESS_FROM = 5_000  # lines from which progress is shown to whoever looks
 LONGEST_LINE_BYTES = 4 * 1024 * 1024  # an entry holds 65,535; blanks and \u escapes may make its line longer
 LONGEST_DOCUMENT_BYTES = 32 * 1024 * 1024  # of what an adapter reads, all of which is in memory at once
+# what reading one may take: exports of that size took 180 to 322 MiB, tiny objects without sense up to 2,182
+DOCUMENT_MEMORY_BYTES = 512 * 1024 * 1024
+IN_PARTS = "record it in parts, or ask the tool for less of it"
 
 
 @click.command(epilog="Example: service-ledger init book.db --terms my-booklet.toml")
@@ -263,8 +266,7 @@ def _document(file: str) -> str:
     with _opened(file) as stream:
         data = stream.read(LONGEST_DOCUMENT_BYTES + 1)
     if len(data) > LONGEST_DOCUMENT_BYTES:
-        hint = "record it in parts, or ask the tool for less of it"
-        raise Refused("input_too_large", f"{file}: over {LONGEST_DOCUMENT_BYTES:,} bytes; {hint}")
+        raise Refused("input_too_large", f"{file}: over {LONGEST_DOCUMENT_BYTES:,} bytes; {IN_PARTS}")
     text: str = text_of(data)
     return text
 
@@ -285,9 +287,12 @@ def _named(options: tuple[str, ...], zone: str | None) -> dict[str, str]:
 def _adapted(adapter: str, file: str, subject: str | None, options: dict[str, Any]) -> list[dict[str, Any]]:
     from ledger.errors import Refused
     from ledger.intake import read_with
+    from replays.commands.limits import memory_within
 
+    wants = f"{file}: reading it takes over {DOCUMENT_MEMORY_BYTES >> 20} MiB of memory; {IN_PARTS}"
     try:
-        intake = read_with(adapter, _document(file), subject=subject, **options)
+        with memory_within(DOCUMENT_MEMORY_BYTES, Refused("input_too_large", wants)):
+            intake = read_with(adapter, _document(file), subject=subject, **options)
     except Refused as refused:
         if refused.code == "unknown_format":
             raise Refused(refused.code, f"{file}: {refused.message}", refused.line) from None
