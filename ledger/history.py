@@ -251,8 +251,8 @@ class History:
         opened = self.own(ContractStarted)
         if opened:
             return opened[0]
-        when = "" if self.known_at is None else f" at {self.known_at.isoformat()}"
-        raise Refused("unknown_contract", f"the ledger knows no contract {self.contract!r}{when}")
+        when = f"up to position {self.position}" if self.known_at is None else f"at {self.known_at.isoformat()}"
+        raise Refused("unknown_contract", f"the ledger knows no contract {self.contract!r} {when}")
 
     @cached_property
     def _services(self) -> dict[str, Spans]:

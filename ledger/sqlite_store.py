@@ -49,7 +49,8 @@ def open_sqlite(url: str, path: str, *, create: bool, read_only: bool, lock_time
         file = LedgerFile(url, Path(path).resolve(), read_only, lock_timeout_seconds)
         file.find_or_make(create)
     except (OSError, ValueError, RuntimeError) as error:  # a closed directory, a NUL, a circle of links
-        raise Refused("store_failed", f"{url}: cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise Refused("store_failed", f"{url}: cannot be read: {why}") from error
     return SQLiteStore(file)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -188,7 +189,7 @@ def load_booklet(booklet: str | Path) -> Booklet:
 
     Raises `Refused`: `unknown_terms` (no such name, with the nearest), `no_file`, `input_too_large`, `bad_terms`.
     """
-    if isinstance(booklet, Path) or booklet.endswith(".toml") or "/" in booklet:
+    if isinstance(booklet, Path) or booklet.endswith(".toml") or "/" in booklet or _is_own(booklet):
         path = Path(booklet)
         try:
             return _booklet(read_toml(path), path.name)
@@ -198,6 +199,13 @@ def load_booklet(booklet: str | Path) -> Booklet:
         near = difflib.get_close_matches(booklet, shipped_booklets(), n=1) or list(shipped_booklets())
         raise Refused("unknown_terms", f"no booklet named {booklet!r} is shipped; write {' or '.join(near)}")
     return _booklet((_SHIPPED / f"{booklet}.toml").read_bytes(), f"{booklet}.toml")
+
+
+def _is_own(name: str) -> bool:
+    """Whether it is no name of a shipped booklet, and a file that lies here is called so."""
+    with suppress(OSError, ValueError):  # no name a file can have
+        return name not in shipped_booklets() and Path(name).is_file()
+    return False
 
 
 def read_toml(path: Path) -> bytes:

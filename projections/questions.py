@@ -261,12 +261,24 @@ def instant_of(name: str, value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise Refused("bad_instant", f"{name}: {value!r} is no instant; write 2026-03-31T09:00:00+02:00")
     if value.tzinfo is None:
-        shown = value.isoformat()
-        raise Refused("bad_instant", f"{name}: {shown} has no offset from UTC; write {shown}+01:00 or {shown}Z")
+        raise Refused("bad_instant", f"{name}: {value.isoformat()} has no offset from UTC; {_with_offset(value)}")
     try:
         return value.astimezone(UTC)
     except OverflowError:
         raise Refused("bad_instant", f"{name}: {value.isoformat()} lies beyond the years 1 to 9999 in UTC") from None
+
+
+def _with_offset(local: datetime) -> str:
+    """How to write it as it is in Paris, where most booklets keep time, on the days of a clock change too."""
+    from ledger.zones import rules
+
+    first, second = (local.replace(tzinfo=rules("Europe/Paris"), fold=fold) for fold in (0, 1))
+    shown = local.isoformat()
+    if first.utcoffset() == second.utcoffset():
+        return f"write {first.isoformat()} or {shown}Z"
+    if first.astimezone(UTC) < second.astimezone(UTC):
+        return f"write {first.isoformat()} or {second.isoformat()} (in Paris it was twice), or {shown}Z"
+    return f"write {shown}Z, or another time: in Paris clocks jumped over it"
 
 
 def _at(name: str, value: Any) -> Instant:
@@ -294,7 +306,7 @@ def _count(name: str, value: Any) -> int:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise Refused("bad_parameter", f"{name}: {value!r} is no whole number from 1")
+        raise Refused("bad_parameter", f"{name}: {value!r} is no whole number from 1 to 999999")
     return value
 
 

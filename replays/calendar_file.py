@@ -22,7 +22,7 @@ def calendar_file(rows: Iterable[Mapping[str, Any]], contract: str, at: datetime
     try:
         import icalendar
     except ImportError:
-        raise Refused("missing_extra", "calendar files need icalendar: pip install service-ledger[calendar]") from None
+        raise Refused("missing_extra", "calendar files need the extra `service-ledger[calendar]` (icalendar)") from None
     rows = list(rows)
     years = [at.year, *(int(row["due_at"][:4]) for row in rows)]
     calendar = icalendar.Calendar()

@@ -70,7 +70,8 @@ def svg(spec: Mapping[str, Any]) -> str:
     try:
         import vl_convert
     except ImportError:
-        raise Refused("missing_extra", "pictures need vl-convert-python: pip install service-ledger[reports]") from None
+        needed = "pictures need the extra `service-ledger[reports]` (vl-convert-python)"
+        raise Refused("missing_extra", needed) from None
     drawn: str = vl_convert.vegalite_to_svg(json.dumps(spec), vl_version=VERSION, allowed_base_urls=[])
     return drawn
 

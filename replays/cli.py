@@ -76,7 +76,8 @@ def help_page() -> str:
     """The first page of help."""
     lines = ["Usage: service-ledger [OPTIONS] COMMAND [ARGS]...", "", f"  {SUMMARY}", "", "Options:"]
     lines += [f"  {name:<13}  {what}" for name, what in OPTIONS]
-    lines += ["", "Commands:", *(f"  {name:<10}  {what}" for name, _, what in COMMANDS), "", f"  {EXAMPLES}"]
+    wide = max(len(name) for name, _, _ in COMMANDS)
+    lines += ["", "Commands:", *(f"  {name:<{wide}}  {what}" for name, _, what in COMMANDS), "", f"  {EXAMPLES}"]
     return "\n".join(lines)
 
 
@@ -142,7 +143,7 @@ def _command(arguments: list[str]) -> int:
         sys.stderr.write(usage.format_message() + "\n")
         return EXIT_USAGE
     except click.ClickException as usage:
-        return _say(f"usage: {usage.format_message()} (--help tells more)", EXIT_USAGE)
+        return _say(f"usage: {' '.join(usage.format_message().split())} (--help tells more)", EXIT_USAGE)
     except click.Abort:
         raise KeyboardInterrupt from None
     except SystemExit as ended:  # click's own way out: completion, and a closed pipe, whose streams it then wraps

@@ -19,6 +19,7 @@ import msgspec
 
 from ledger.book import Ledger
 from ledger.codec import payload_of, topic_of
+from ledger.errors import Refused
 from ledger.heads import receipt
 from ledger.history import History
 from ledger.notes import SignerKey
@@ -233,6 +234,8 @@ def _evidence(
         part.unlink(missing_ok=True)  # what a kill left of an earlier one
         export_bundle(book, wanted, part, progress)
         return part.read_bytes()
+    except Refused as no:  # of the file that was asked for, not of what lies beside it meanwhile
+        raise Refused(no.code, no.message.replace(str(part), str(out))) from None
     finally:
         part.unlink(missing_ok=True)
 

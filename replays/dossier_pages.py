@@ -90,7 +90,8 @@ def pdf(language: str, title: str, foot: str, blocks: Sequence[Block]) -> bytes:
         import font_roboto  # type: ignore[import-untyped]
         import typst
     except ImportError:
-        raise Refused("missing_extra", "PDF needs typst and font-roboto: pip install service-ledger[reports]") from None
+        needed = "PDF needs the extra `service-ledger[reports]` (typst, font-roboto); or leave it out (--no-pdf)"
+        raise Refused("missing_extra", needed) from None
     fonts = Path(font_roboto.__file__).parent
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.typ"

@@ -58,7 +58,11 @@ def put(file: str | None, data: bytes, *, replacing: bool) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
-        target = path.resolve() if replacing else free(path)
+        target = path.resolve() if path.is_symlink() else path
+        if not replacing:
+            free(path)
+        elif not target.parent.is_dir():
+            raise Refused("store_failed", f"{file}: cannot be written: {target.parent} is no directory")
     except (OSError, ValueError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         raise Refused("store_failed", f"{file}: cannot be written: {why}") from error

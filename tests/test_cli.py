@@ -329,3 +329,51 @@ def test_an_empty_file_can_be_made_a_ledger_and_its_command_can_be_pasted(say: C
     _, _, err = say("log", "-L", "a b.db")
     assert "`service-ledger init 'a b.db'`" in err.replace(f"{Path.cwd()}/", "")
     assert say("init", "a b.db")[0] == 0
+
+
+# --- words that are off ---
+
+OFF: tuple[tuple[str, int, str], ...] = (
+    # the command, its status, what it says
+    ("completion", 2, "usage: Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish (--help tells more)"),
+    ("log --bytes --json", 2, "usage: --bytes and --json are two ways to print an entry; give one (--help tells more)"),
+    ("due --replace", 2, "usage: --replace is said of the file of --ical (--help tells more)"),
+    ("ask weather --at 2026-03-03T09:00:00Z --replace", 2, "usage: --replace is said of the file of --picture (--help tells more)"),
+    ("ask billing_dates --count 1000000", 5, "bad_parameter: count: '1000000' is no whole number from 1 to 999999"),
+    ("ask weather --at 2026-07-01T09:00:00", 5, "bad_instant: at: 2026-07-01T09:00:00 has no offset from UTC; write 2026-07-01T09:00:00+02:00 or 2026-07-01T09:00:00Z"),
+    ("ask weather --at 2026-03-29T02:30:00", 5, "bad_instant: at: 2026-03-29T02:30:00 has no offset from UTC; write 2026-03-29T02:30:00Z, or another time: in Paris clocks jumped over it"),
+    ("ask weather --at 2026-10-25T02:30:00", 5, "bad_instant: at: 2026-10-25T02:30:00 has no offset from UTC; write 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00 (in Paris it was twice), or 2026-10-25T02:30:00Z"),
+    ("ask availability --month 2026-03 --position 2", 5, "unknown_contract: the ledger knows no contract 'C1' up to position 2"),
+    ("replay availability --month 2026-03 --and-known-at x", 5, "bad_instant: --and-known-at: 'x' is no instant; write 2026-03-31T09:00:00+02:00"),
+    ("terms check mine", 3, "bad_terms: booklet mine: not TOML: Expected '=' after a key in a key/value pair (at line 1, column 4)"),
+    ("terms check folder", 3, "unknown_terms: no booklet named 'folder' is shipped; write always-on or cegid-expert"),
+    ("terms check nowhere", 3, "unknown_terms: no booklet named 'nowhere' is shipped; write always-on or cegid-expert"),
+    ("terms record always-on --effective-from 1800-01-01T00:00:00Z", 3, "impossible_date: terms_version_published.effective_from"),
+    ("dispute open D1 --question availability --param month=2026-03 --reason jo@example.org", 3, "personal_data: dispute_opened.reason looks like it holds an e-mail address"),
+    ("record empty.json --from alertmanager --subject contract:C1", 0, "note: alertmanager: it holds nothing to record"),
+    ("log --stream contract:C2", 3, "unknown_stream: the ledger holds no stream 'contract:C2'"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "status", "told"), OFF, ids=[row[0][:40] for row in OFF])
+def test_what_is_off_is_said_in_one_line_that_helps(recorded: Callable[..., Said], command: str, status: int, told: str) -> None:
+    Path("mine").write_text("no booklet")
+    Path("empty.json").write_text('{"version": "4", "alerts": []}')
+    Path("folder").mkdir()
+    found, out, err = recorded(*command.split())
+    assert found == status
+    assert err.startswith(f"service-ledger: {told}")
+    assert err.count("\n") == 1
+    assert out == "" if status else out
+
+
+def test_now_is_said_wherever_an_instant_is_asked_for(recorded: Callable[..., Said]) -> None:
+    for command in ("due --at now", "obligations --contract C1 --at now", "log --known-at now --limit 1", "log --known-at all --limit 1"):
+        assert recorded(*command.split())[0] == 0, command
+
+
+def test_the_first_page_of_help_is_a_table_whose_columns_stand(say: Callable[..., Said]) -> None:
+    lines = say("--help")[1].splitlines()
+    begun = lines.index("Commands:") + 1
+    table = lines[begun : begun + len(COMMANDS)]
+    assert {line.index(what) for line, (_, _, what) in zip(table, COMMANDS, strict=True)} == {max(len(name) for name, _, _ in COMMANDS) + 4}

@@ -102,6 +102,8 @@ def _command(question: Question) -> click.Command:
     ) -> None:
         from projections.asking import ask as ask_ledger
 
+        if replace and picture is None:
+            raise click.UsageError("--replace is said of the file of --picture")
         with read_only_ledger(url) as book:
             found = ask_ledger(
                 book,

@@ -9,6 +9,7 @@ import click
 from replays.commands.asking import only_contract
 from replays.commands.options import (
     Family,
+    by_itself,
     json_option,
     known_at_of,
     ledger_option,
@@ -74,7 +75,7 @@ def issue(
     from projections.questions import instant_of
     from replays import statements
 
-    with open_ledger(url, create=False, recorded_by=recorded_by) as book:
+    with open_ledger(url, create=False, recorded_by=recorded_by) as book, by_itself():
         found = known_at_of(known_at, None) or book.clock()
         receipt, answer = statements.issue(
             book,
@@ -367,7 +368,8 @@ def _record(url: str, contract: str | None, recorded_by: str, event: Any, as_jso
         if not isinstance(event, DisputeOpened):
             dispute_named(book.history(named), event.dispute)
         stream = f"contract:{named}"
-        receipt = book.record([event], subject=stream)[0]
+        with by_itself():
+            receipt = book.record([event], subject=stream)[0]
     click.echo(_json(receipt) if as_json else f"{receipt.outcome} at position {receipt.position} of {stream}")
 
 

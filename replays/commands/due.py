@@ -53,9 +53,11 @@ def due(
     from replays import show
     from replays.commands.asking import only_contract
 
+    if replace and ical is None:
+        raise click.UsageError("--replace is said of the file of --ical")
     days, switches = _days(within), switches_of(readings)
     now = wall_clock().replace(microsecond=0) + timedelta(seconds=1)  # all recorded in this second is known then
-    when = instant_of("at", instant or now)
+    when = instant_of("at", now if instant in (None, "now") else instant)
     # the clocks are those known at the instant itself: nothing said later is looked at, so `all` needs no bound
     told = wall_clock() if known_at == "now" else known_at
     known = None if told in (None, "all") else instant_of("known_at", told)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ledger.counting import number_of
-from replays.commands.options import F, Family, json_option, ledger_option, read_only_ledger, tell
+from replays.commands.options import F, Family, by_itself, json_option, ledger_option, read_only_ledger, tell
 from replays.commands.progress import progress
 from replays.inputs import given
 from replays.outputs import put
@@ -98,7 +98,7 @@ def key_retire(key: str, url: str, reason: str, recorded_by: str, as_json: bool)
     from ledger.notes import parse_vkey
 
     retired = parse_vkey(key) if "+" in key and not Path(key).exists() else read_key(key).verifier
-    with open_ledger(url, create=False, recorded_by=recorded_by) as book:
+    with open_ledger(url, create=False, recorded_by=recorded_by) as book, by_itself():
         receipt = retire_key(book, retired, reason)
     tell({"key": str(retired), "receipt": receipt}, f"{retired}: retired", as_json)
 

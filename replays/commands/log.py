@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from replays.commands.options import json_option, ledger_option, read_only_ledger
+from replays.commands.options import json_option, known_at_of, ledger_option, read_only_ledger
 
 
 @click.command(epilog="Example: service-ledger log --stream contract:C-2041 --type outage_started --from 2026-01")
@@ -18,7 +18,7 @@ from replays.commands.options import json_option, ledger_option, read_only_ledge
 @click.option("--type", "types", multiple=True, help="Only events of this type, as in `events` (repeatable).")
 @click.option("--from", "first", metavar="DATE", help="Happened on or after this day or month (UTC), 2026-03-01.")
 @click.option("--to", "last", metavar="DATE", help="Happened on or before this day or month (UTC).")
-@click.option("--known-at", metavar="INSTANT", help="Recorded by this instant.")
+@click.option("--known-at", metavar="INSTANT", help="Recorded by this instant, `now` or `all`.")
 @click.option("--known-after", metavar="INSTANT", help="Recorded after this instant.")
 @click.option("--position", type=int, help="Only this position.")
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many entries.")
@@ -40,6 +40,8 @@ def log(
     """Show entries, oldest first: a table, CloudEvents lines (--json), or the stored bytes (--bytes)."""
     from itertools import islice
 
+    if as_bytes and as_json:
+        raise click.UsageError("--bytes and --json are two ways to print an entry; give one")
     chosen = _filter(types, first, last, known_at, known_after)
     with read_only_ledger(url) as book:
         found = islice((pair for pair in _pairs(book, stream, position, types) if chosen(*pair)), limit)
@@ -88,7 +90,8 @@ def _filter(
             raise Refused("unknown_type", f"no event type is called {name!r}; see `service-ledger events`")
     first_on: Any = None if first is None else KINDS["date"]("--from", first)
     last_on: Any = None if last is None else KINDS["last_date"]("--to", last)
-    upto = None if known_at is None else instant_of("--known-at", known_at)
+    known = None if known_at is None else known_at_of(known_at, None)
+    upto = None if known is None else instant_of("--known-at", known)
     after = None if known_after is None else instant_of("--known-after", known_after)
 
     def chosen(position: int, entry: Any) -> bool:

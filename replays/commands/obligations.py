@@ -82,7 +82,7 @@ def _standing(
             position=position,
             knowledge=switches.get("knowledge", "recorded"),
         )
-        when = seconds(instant_of("at", instant or wall_clock()))
+        when = seconds(instant_of("at", wall_clock() if instant in (None, "now") else instant))
         states = standing(history, Frames(history, switches), when).result
     return [{"id": id, "clause": BY_ID[id].clause, "owed": BY_ID[id].text, **row} for id, row in states.items()]
 

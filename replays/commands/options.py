@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -48,6 +49,17 @@ def tell(found: Any, words: str, as_json: bool) -> None:
     import msgspec
 
     click.echo(msgspec.json.encode(found) if as_json else words)
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """What a command records for its caller is no line of a file, and bears an id nobody gave: they are not told."""
+    from ledger.errors import Refused
+
+    try:
+        yield
+    except Refused as no:
+        raise Refused(no.code, no.message) from None
 
 
 def reading_option(function: F) -> F:

@@ -149,7 +149,7 @@ def record(
             while chunk := list(islice(given, batch)):
                 told.begin(len(chunk))
                 told.take(chunk, book.record_drafts(chunk, dry_run))
-    told.end(file)
+    told.end(file, noted=adapter is not None)  # an adapter that has no event says why
 
 
 class _Told:
@@ -192,8 +192,8 @@ class _Told:
         if self.as_json:
             sys.stdout.buffer.write(b"".join(msgspec.json.encode(receipt) + b"\n" for receipt in receipts))
 
-    def end(self, file: str) -> None:
-        if not self.outcomes:
+    def end(self, file: str, noted: bool) -> None:
+        if not self.outcomes and not noted:
             click.echo(f"service-ledger: {file} holds no event", err=True)
         if self.as_json:
             return

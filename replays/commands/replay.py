@@ -77,7 +77,9 @@ def _replay(book: Any, question: Question, contract: str, as_json: bool, options
         )
     first, root = _known(book, question, contract, known_at, position, switches, options)
     if two:
-        second, later_root = _known(book, question, contract, later, later_position, switches, options)
+        second, later_root = _known(
+            book, question, contract, later, later_position, switches, options, named="--and-known-at"
+        )
         _compare(first, second, (root, later_root), question, values, switches, as_json)
     if sensitive:
         _sensitivity(first, question, values, switches, as_json)
@@ -87,14 +89,15 @@ def _replay(book: Any, question: Question, contract: str, as_json: bool, options
 
 
 def _known(
-    book: Any, question: Question, contract: str, when: str | None, position: int | None, switches: Any, params: Any
+    book: Any, question: Question, contract: str, when: str | None, position: int | None, switches: Any, params: Any,
+    named: str = "--known-at",
 ) -> tuple[Any, str | None]:
     """The history `ask` would answer by (the contract may have adopted `knowledge=attested`), and the tree's root."""
     from projections.asking import ask
     from projections.questions import instant_of
 
     known = known_at_of(when, position)
-    moment = None if known is None else instant_of("--known-at", known)
+    moment = None if known is None else instant_of(named, known)
     asked = ask(book, question.name, contract=contract, known_at=moment, position=position, reading=switches, **params)
     found = book.history(contract, known_at=moment, position=position, knowledge=asked.reading["knowledge"])
     say_if_ahead(book, found)

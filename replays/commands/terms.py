@@ -6,7 +6,7 @@ import json
 
 import click
 
-from replays.commands.options import Family, json_option, ledger_option, read_only_ledger, tell
+from replays.commands.options import Family, by_itself, json_option, ledger_option, read_only_ledger, tell
 
 
 @click.group(
@@ -82,7 +82,8 @@ def record_terms(file: str, url: str, effective_from: str, recorded_by: str, as_
         known = {e.event.calendar for _, e in book.stream("ledger") if isinstance(e.event, CalendarPublished)}
         if booklet.calendar is not None and booklet.calendar not in known:
             events.append(published_calendar(load_calendar(booklet.calendar), since))
-        receipts = book.record(events, subject="ledger")
+        with by_itself():
+            receipts = book.record(events, subject="ledger")
     if as_json:
         import msgspec
 

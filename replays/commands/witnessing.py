@@ -130,7 +130,7 @@ def witness_cosign(head: str, key: str, log: str, at: str | None, output: str | 
     from ledger.spans import moment, seconds
     from projections.questions import instant_of
 
-    cosigned_at = seconds(wall_clock() if at is None else instant_of("--at", at))
+    cosigned_at = seconds(wall_clock() if at in (None, "now") else instant_of("--at", at))
     cosigned = cosign(key, parse_vkey(log), given(head), cosigned_at)
     found = {**head_told(parse_checkpoint(cosigned)), "cosigned_at": moment(cosigned_at)}
     made(output, cosigned, found, as_json)
