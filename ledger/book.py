@@ -200,6 +200,8 @@ class Ledger:
 
     def stream(self, name: str) -> list[tuple[int, Entry]]:
         """Every entry of one stream, in order; what was read is kept for the next time it is asked for."""
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # bytes of a terminal that are no UTF-8
+            return []
         with self._keeping:  # two threads must not add the same entries twice
             kept = self._kept.setdefault(name, KeptEntries())
             self._kept.move_to_end(name)

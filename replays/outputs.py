@@ -35,7 +35,11 @@ def free(out: Path, parents: bool = False) -> Path:
 
     Raises `Refused`: `file_exists`, `store_failed`.
     """
-    if out.exists() or out.is_symlink():
+    try:
+        there = out.exists() or out.is_symlink()
+    except OSError as error:  # no name a file can have there, or a closed directory
+        raise Refused("store_failed", f"{out}: cannot be written: {error.strerror}") from None
+    if there:
         raise Refused("file_exists", f"{out} is there already; name another")
     if not (parents or out.parent.is_dir()):
         raise Refused("store_failed", f"{out}: cannot be written: {out.parent} is no directory")

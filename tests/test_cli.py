@@ -367,6 +367,27 @@ def test_what_is_off_is_said_in_one_line_that_helps(recorded: Callable[..., Said
     assert out == "" if status else out
 
 
+def test_a_name_that_is_no_utf_8_names_nothing_and_a_file_so_called_is_told_byte_by_byte(recorded: Callable[..., Said]) -> None:
+    """As a shell hands bytes over: each that is no UTF-8 as half of a surrogate pair."""
+    odd = os.fsdecode(b"\xff")
+    assert recorded("ask", "availability", "--contract", odd, "--month", "2026-03") == (
+        5, "", "service-ledger: unknown_contract: the ledger knows no contract '\\udcff'; it knows C1\n")  # fmt: skip
+    assert recorded("log", "--stream", f"contract:{odd}")[:2] == (3, "")
+    assert json.loads(recorded("init", f"{odd}.db", "--json")[1])["ledger"] == f"{odd}.db"
+    assert json.loads(recorded("copy", "service-ledger.db", f"{odd}2.db", "--json")[1])["to"] == f"{odd}2.db"
+    assert json.loads(recorded("export", "--from", "2026-03", "--to", "2026-03", "-o", f"{odd}.zip", "--json")[1])["output"] == f"{odd}.zip"
+
+
+def test_a_name_too_long_for_a_file_is_refused_as_any_place_that_cannot_be_written(recorded: Callable[..., Said]) -> None:
+    long = "x" * 300
+    for words in (("due", "--ical"), ("export", "--from", "2026-03", "--to", "2026-03", "-o")):
+        assert recorded(*words, long) == (4, "", f"service-ledger: store_failed: {long}: cannot be written: File name too long\n")
+
+
+def test_a_statement_of_a_month_without_a_rate_says_so(recorded: Callable[..., Said]) -> None:
+    assert ": 1999-01, no rate, nothing to judge, not_applicable, " in recorded("statement", "issue", "--month", "1999-01")[1]
+
+
 def test_now_is_said_wherever_an_instant_is_asked_for(recorded: Callable[..., Said]) -> None:
     for command in ("due --at now", "obligations --contract C1 --at now", "log --known-at now --limit 1", "log --known-at all --limit 1"):
         assert recorded(*command.split())[0] == 0, command

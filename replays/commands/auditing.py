@@ -9,7 +9,14 @@ from typing import Any
 import click
 
 from ledger.counting import number_of
-from replays.commands.options import json_option, ledger_option, read_only_ledger, reading_option, switches_of
+from replays.commands.options import (
+    json_option,
+    ledger_option,
+    line_of,
+    read_only_ledger,
+    reading_option,
+    switches_of,
+)
 from replays.commands.progress import progress
 from replays.inputs import given
 
@@ -46,8 +53,6 @@ def export(url: str, contract: str | None, form: str, output: str, as_json: bool
 
     Nothing of other contracts leaves but salted hashes.
     """
-    import msgspec
-
     from replays.commands.asking import only_contract
     from replays.export import export_bundle, gather
     from replays.outputs import free
@@ -67,7 +72,7 @@ def export(url: str, contract: str | None, form: str, output: str, as_json: bool
                 found, words = {"rows": rows}, number_of(rows, "row")
     if as_json:
         told = {"output": output, "format": form, "contract": wanted.contract, "known_at": wanted.known_at}
-        click.echo(msgspec.json.encode({**told, **found}))
+        click.echo(line_of({**told, **found}))
         return
     known = wanted.known_at.isoformat() if wanted.known_at else "any time, every period taken as over"
     click.echo(f"{output}: {words}, as known at {known}", err=True)

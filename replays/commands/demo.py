@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from ledger.counting import number_of
-from replays.commands.options import json_option
+from replays.commands.options import json_option, line_of
 
 DEFAULT_DEMO = "service-ledger-demo.db"
 
@@ -58,7 +57,7 @@ def _build(url: str, as_json: bool) -> None:
     drawn = _progress if sys.stderr.isatty() and not as_json else None
     told = record_demo(url, drawn)  # one that was cut short goes on
     if as_json:
-        click.echo(json.dumps({"ledger": url, **told, "recorded": told["position"] - before}))
+        click.echo(line_of({"ledger": url, **told, "recorded": told["position"] - before}))
         return
     if told["position"] == before:
         click.echo(f"{url}: the demo ledger is there already", err=True)
@@ -101,8 +100,6 @@ def _command(url: str, question: str, params: dict[str, str], known_at: str) -> 
 
 def _ask(url: str, question: str, params: dict[str, str], known_at: str, told: dict[str, str] | None) -> None:
     """The answer for people; for programs, with what is `told` of it, as a line of JSON."""
-    import msgspec
-
     from projections.asking import ask
     from projections.questions import question as find
     from replays import show
@@ -113,4 +110,4 @@ def _ask(url: str, question: str, params: dict[str, str], known_at: str, told: d
         if told is None:
             show.answer(answer, find(question))
         else:
-            click.echo(msgspec.json.encode({**told, "answer": answer}))
+            click.echo(line_of({**told, "answer": answer}))

@@ -90,9 +90,10 @@ def issue(
         click.echo(_json({"receipt": receipt, "answer": answer}))
         return
     result = answer.result
+    rate = "no rate" if result["td_percent"] is None else f"{result['td_percent']} %"
     broken = {True: "broken", False: "kept", None: "nothing to judge"}[result["breach"]]
     click.echo(
-        f"{receipt.outcome} at position {receipt.position}: {month}, {result['td_percent']} %, {broken}, "
+        f"{receipt.outcome} at position {receipt.position}: {month}, {rate}, {broken}, "
         f"{result['status']}, as known at {answer.known_at}"
     )
 

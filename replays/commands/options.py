@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -46,9 +47,17 @@ def replace_option(hidden: bool = False) -> Callable[[F], F]:
 
 def tell(found: Any, words: str, as_json: bool) -> None:
     """What a command came to, on stdout: for programs as a line of JSON, for people in words."""
+    click.echo(line_of(found) if as_json else words)
+
+
+def line_of(found: Any) -> bytes:
+    """A line of JSON; a file's name that is no UTF-8 is escaped in it as Python reads it, byte by byte."""
     import msgspec
 
-    click.echo(msgspec.json.encode(found) if as_json else words)
+    try:
+        return msgspec.json.encode(found)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(found)).encode()
 
 
 @contextmanager
