@@ -84,7 +84,7 @@ def _command(question: Question) -> click.Command:
     @json_option
     @click.option(
         "--picture", metavar="FILE", hidden=question.name not in PICTURED,
-        help="Write a picture of it there (SVG); refused if it is there.",
+        help="Write a picture of it there (SVG); refused if it is there, unless --replace.",
     )  # fmt: skip
     @replace_option(hidden=question.name not in PICTURED)
     @click.option("--explain", is_flag=True, help="Show the workings and the entries it rests on.")

@@ -29,7 +29,9 @@ from replays.commands.options import (
 @click.option("--within", default="30d", show_default=True, metavar="DAYS", help="How far ahead: 7d, 4w.")
 @knowledge_options
 @json_option
-@click.option("--ical", metavar="FILE", help="Write a calendar file (RFC 5545) there; refused if it is there.")
+@click.option(
+    "--ical", metavar="FILE", help="Write a calendar file (RFC 5545) there; refused if it is there, unless --replace."
+)
 @replace_option()
 def due(
     url: str,
