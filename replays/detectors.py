@@ -131,7 +131,7 @@ def _moves(history: History, frame: Frame, label: str, span: Span) -> Iterator[D
     for instant in [known for known in learnt if published_at < known <= min(history.now, FOREVER - 1)]:
         then = near.as_known(moment(instant))
         reached = _found(then, frame, label, span)
-        if reached != stood:
+        if stood is not None and reached is not None and reached != stood:
             turned = reached[0] != stood[0]
             says = f"{stood[1]} s lost, then {reached[1]} s"
             yield Detected(
@@ -139,7 +139,7 @@ def _moves(history: History, frame: Frame, label: str, span: Span) -> Iterator[D
                 says=f"{_word(stood[0])}, then {_word(reached[0])}" if turned else says,
                 seconds=instant - span[1], evidence=_did_it(then, near, instant, frame, label, span, reached),
             )  # fmt: skip
-        stood = reached
+        stood = reached or stood
 
 
 def _published_at(history: History, label: str, span: Span) -> Instant:
@@ -152,13 +152,13 @@ def _published_at(history: History, label: str, span: Span) -> Instant:
 Figures = tuple[bool | None, Fraction]
 
 
-def _found(known: History, frame: Frame, label: str, span: Span) -> Figures:
-    """The month's verdict and unavailability at a knowledge; nothing before the contract is known."""
+def _found(known: History, frame: Frame, label: str, span: Span) -> Figures | None:
+    """The month's verdict and unavailability at a knowledge; None before the contract is known: nothing was said."""
     try:
         tally = measure(known, frame, label, span, interruptions(known))
     except Refused as refused:
         if refused.code == "unknown_contract":
-            return None, Fraction(0)
+            return None
         raise
     return tally.breach(tally.ti), tally.ti
 

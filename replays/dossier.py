@@ -73,6 +73,8 @@ def gather(
     calendar = Frames(history).at(seconds(opened_at)).calendar
     period = _period(values)
     first_at = _first_at(history, calendar, values, period, opened_at)
+    if not _is_known(book.history(contract, known_at=first_at)):  # recorded once the period was over
+        first_at = opened_at
     if first_at < opened_at:
         answers = {"at_first": answer(first_at, {}), **answers}
     since = book.history(contract, known_at=first_at)
@@ -124,6 +126,16 @@ def _first_at(
     if "month" in values:
         return min(moment(month_of(history, Frames(history), values["month"])[2][1]), opened_at)
     return opened_at if period is None else min(moment(calendar.day(*period)[1]), opened_at)
+
+
+def _is_known(then: History) -> bool:
+    """Whether the contract was known then."""
+    try:
+        return then.started is not None
+    except Refused as no:
+        if no.code != "unknown_contract":
+            raise
+        return False
 
 
 def _breaches(back: Hindsight | None, asked: str) -> tuple[Known, ...]:

@@ -97,6 +97,14 @@ def test_of_two_entries_of_one_instant_the_one_that_did_it_is_named() -> None:
     assert one.evidence == (13,)
 
 
+def test_a_contract_recorded_once_its_months_were_over_turned_no_verdict_for_nobody_had_told_one() -> None:
+    after = "2026-04-20T08:00:00Z"
+    late = [(after, *line[1:]) for line in HOUR]
+    assert found(*late) == []
+    (one,) = found(*late, corrected("2026-04-21T08:00:00Z", "2026-03-03T12:00:00+01:00"))
+    assert (one.about, one.says) == ("2026-03", "kept, then broken")
+
+
 # --- planned work ---
 
 NIGHT = "2026-03-14T08:00:00+01:00", "2026-03-14T12:00:00+01:00"  # a Saturday

@@ -260,6 +260,21 @@ def test_a_decided_reading_has_a_column_of_its_own_and_alters_no_other(book: Any
     assert "it alters no entry" in said
 
 
+def test_of_a_contract_recorded_once_the_period_was_over_what_was_known_begins_at_the_opening(book: Any, tell: Any, tmp_path: Path) -> None:
+    tell("2026-05-01T08:00:00Z", "contract_started", CONTRACT)
+    tell("2026-05-02T08:00:00Z", "dispute_opened", {"dispute": "D", "question": "availability",
+         "params": {"month": "2026-03"}, "by": "customer", "reason": "too slow"})  # fmt: skip
+    for kind, at in (("outage_started", "2026-03-03T10:00:00+01:00"), ("outage_ended", "2026-03-03T13:00:00+01:00")):
+        more = {"environment": "production", "effect": "no_access"} if kind == "outage_started" else {}
+        tell("2026-05-03T08:00:00Z", kind, {"outage": "O1", "at": at, **more})
+    found = write_dossier(book, "C1", "D", instant("2026-05-04T00:00:00Z"), tmp_path / "d.zip", with_pdf=False)
+    assert list(found.answers) == ["at_opening", "now"]
+    said = words(pages(found, EN))
+    assert "verdict | kept | broken" in said
+    assert "By what was known on Saturday 2 May 2026 at 10:00 (UTC+2), it was: kept." in said
+    assert verify(str(tmp_path / "d.zip")).holds
+
+
 @pytest.mark.parametrize(("known_at", "over"), [("2026-03-20T00:00:00Z", False), ("2026-04-01T00:00:00Z", True)])
 def test_a_month_that_is_not_over_is_not_told_as_kept_for_good(book: Any, tell: Any, known_at: str, over: bool) -> None:
     tell("2025-09-01T08:00:00Z", "contract_started", CONTRACT)
