@@ -15,7 +15,8 @@ import pytest
 
 from projections.questions import QUESTIONS
 from replays.charts import CHARTS
-from replays.cli import COMMANDS, run
+from replays.cli import run
+from replays.command_list import COMMANDS
 from tests.story import CONTRACT
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,8 @@ from ledger.checkpoint import open_checkpoint, parse_checkpoint, sign_checkpoint
 from ledger.keys import write_key
 from ledger.notes import MAX_ORIGIN_CHARACTERS, parse_vkey
 from ledger.policy import accept, parse_policy
-from replays.cli import COMMANDS, run
+from replays.cli import run
+from replays.command_list import COMMANDS
 from tests.test_heads import OPENING, outages, tamper
 from tests.test_publishing import outsider
 from tests.test_timestamps import Authority

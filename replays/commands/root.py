@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from ledger import __version__
-from replays.cli import COMMANDS, help_page
+from replays.command_list import COMMANDS, help_page
 
 
 class LazyGroup(click.Group):
