@@ -22,7 +22,7 @@ from ledger.spans import FOREVER, NEVER, Instant, Spans, difference, moment, uni
 from ledger.workdays import Calendar, Week
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
 from projections.frame import Frame, Frames
-from projections.ground import without_support
+from projections.ground import kinds_named, learnt_at, without_support
 
 # of each criticality: the obligation, the code of its breach, what is owed
 OWED: dict[int, tuple[str, str, tuple[type[e.Event], ...]]] = {
@@ -32,8 +32,10 @@ OWED: dict[int, tuple[str, str, tuple[type[e.Event], ...]]] = {
 DELIVERIES = (e.ActionPlanDelivered, e.WorkaroundDelivered, e.FixDelivered)
 KINDS = (e.AnomalyQualified, e.AnomalyReproduced, e.AnomalyReclassified, *DELIVERIES)
 # what may change a verdict of this subject, by how the names of its types begin
-BEARING = ("Anomaly", "ActionPlan", "Workaround", "Fix", "SupportRequestRe", "SupportSus", "SupportRes", "Contract",
-           "Corrected", "Retracted")  # fmt: skip
+BEARING = kinds_named(
+    "Anomaly", "ActionPlan", "Workaround", "Fix", "SupportRequestRe", "SupportSus", "SupportRes", "Contract",
+    "Corrected", "Retracted",
+)  # fmt: skip
 STOPS = (e.SupportSuspended, e.SupportResumed, e.ContractSuspended, e.ContractResumed, e.ContractTerminated)
 UNQUALIFIED = "not qualified, for which the clause sets no delay (A12.3d)"
 SWITCHES = ("anomaly_clock", "reclassified", "working_day_end", "support_hours", "private_hours")
@@ -147,7 +149,7 @@ def breaches(history: History, frames: Frames, first: date, last: date) -> list[
     Filed at the last second of the delay. Contested, for want of a plan, where a correction or a workaround
     came in time: the clause asks for the plan all the same.
     """
-    rows, moments = [], _moments(history)
+    rows, moments = [], learnt_at(history, *BEARING)
     for judged in (_judge(history, frames, each) for each in _known(history)):
         local_date = judged.clock.frame.calendar.local_date
         for place, stage in enumerate(judged.stages):
@@ -378,7 +380,7 @@ def _knowable(history: History, frames: Frames, judged: Judged, place: int, mome
 
     def missed(known_at: Instant) -> bool:
         then = history.as_known(moment(known_at))
-        if not any(isinstance(fact.event, e.ContractStarted) for fact in then.own_facts):
+        if not then.own(e.ContractStarted):
             return False
         same = [_judge(then, frames, each) for each in _known(then) if each.id == judged.anomaly.id]
         stages = [each.stages[place] for each in same if len(each.stages) > place]
@@ -387,11 +389,3 @@ def _knowable(history: History, frames: Frames, judged: Judged, place: int, mome
     over = cast(Delay, judged.stages[place].delay).last + 1
     upto = FOREVER if history.known_at is None else ceil_seconds(history.known_at)
     return earliest(missed, {over, *(known_at for known_at in moments if known_at > over)}, upto)
-
-
-def _moments(history: History) -> set[Instant]:
-    """The whole seconds at which what is known of anomalies, suspensions and plans changed."""
-    entries = [entry for told in history.streams.values() for position, entry in told if position <= history.position]
-    bearing = [k for k in entries if type(k.event).__name__.startswith(BEARING)]
-    attested = history.knowledge == "attested"
-    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in bearing}

@@ -40,13 +40,13 @@ class Concerning:
                 self._sort_out(stream, entries, (*kinds, *CONTRACT), field)
 
     def _sort_out(self, stream: str, entries: Entries, kinds: Sequence[type[Event]], field: str) -> None:
-        acts = _of(entries, ACTS)
+        acts = entries_of(entries, ACTS)
         targets = _targets(entries, acts)
         self._targets.update(targets)
         named = frozenset(targets.values())
         keys: dict[int, Key | None] = {}
         told = self._told
-        for pair in _of(entries, (*kinds, *ACTS) if acts else kinds):
+        for pair in entries_of(entries, (*kinds, *ACTS) if acts else kinds):
             position, entry = pair
             event, key = entry.event, cast(Key | None, None)
             if position in targets:
@@ -104,7 +104,8 @@ def _targets(entries: Entries, acts: Sequence[Pair]) -> dict[int, int]:
     return {position: position if target is None else target for position, target in found}
 
 
-def _of(entries: Entries, kinds: Sequence[type[Event]]) -> Sequence[Pair]:
+def entries_of(entries: Entries, kinds: Sequence[type[Event]]) -> Sequence[Pair]:
+    """Those of these types, in order."""
     if isinstance(entries, KeptEntries):
         return entries.of(*kinds)
     return [pair for pair in entries if isinstance(pair[1].event, tuple(kinds))]

@@ -85,7 +85,7 @@ def knowable(
 
     def provable(known_at: Instant) -> bool:
         then = cut.as_known(moment(known_at))
-        if not any(isinstance(fact.event, e.ContractStarted) for fact in then.own_facts):
+        if not then.own(e.ContractStarted):
             return False
         return any(shown(then, same) for same in dossiers_of(then))
 

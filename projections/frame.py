@@ -44,11 +44,12 @@ class Frames:
 
     def __init__(
         self, history: History, switches: Mapping[str, str] | None = None, looked_at: LookedAt | None = None,
-        shared: dict[Any, Any] | None = None,
+        shared: dict[Any, Any] | None = None, *, comparing: bool = False,
     ) -> None:  # fmt: skip
         self._history = history
         self._looked_at = looked_at  # filled with the switches a rule looks at, when given
         self._shared = shared  # by several frames of one history: what no reading bears on
+        self._comparing = comparing or looked_at is not None
         self._switches = dict(switches or {})
         DEFAULT.with_switches(self._switches)  # refuse unknown ones at once
         self._found: dict[int, Frame] = {}  # by how many changes had taken effect
@@ -110,6 +111,13 @@ class Frames:
         """The same frames with other switches set by the question."""
         return Frames(self._history, {**self._switches, **switches})
 
+    @cached_property
+    def comparing(self) -> Frames:
+        """The same frames for who compares verdicts only: a rule may leave `first_knowable_at` out."""
+        if self._comparing:
+            return self
+        return Frames(self._history, self._switches, shared=self._shared, comparing=True)
+
     def _frame(
         self, terms_fact: Fact, versions: list[Fact], place: int, because: list[Fact], adopted: list[Fact]
     ) -> Frame:
@@ -117,7 +125,7 @@ class Frames:
         published = tuple(Same(fact.event) for fact in versions)
         frame = _framed(
             Same(terms_fact.event), published, place, tuple(sorted({p for f in facts for p in f.positions})),
-            tuple(Same(fact.event) for fact in adopted), tuple(self._switches.items()),
+            tuple(Same(fact.event) for fact in adopted), tuple(self._switches.items()), self._comparing,
         )  # fmt: skip
         if self._looked_at is None:
             return frame
@@ -125,7 +133,7 @@ class Frames:
         if published and frame.terms.calendar.named_list is None:
             calendar = watched_calendar(calendar, _table(published, place).lists, self._looked_at)
         reading = WatchedReading(frame.reading, self._looked_at)
-        return structs.replace(frame, reading=reading, calendar=calendar, comparing=True)
+        return structs.replace(frame, reading=reading, calendar=calendar)
 
     def _terms(self, instant: Instant) -> tuple[Fact, list[Fact]]:
         """The booklet's version in force, and the change of scope that put the contract on that booklet."""
@@ -191,7 +199,7 @@ def _parsed(published: Same) -> Terms:
 @lru_cache(maxsize=256)
 def _framed(
     terms: Same, published: tuple[Same, ...], place: int, because: tuple[int, ...], adopted: tuple[Same, ...],
-    switches: tuple[tuple[str, str], ...],
+    switches: tuple[tuple[str, str], ...], comparing: bool,
 ) -> Frame:  # fmt: skip
     """The one frame of these facts, whichever history of the contract they are read in."""
     reading = DEFAULT
@@ -205,6 +213,7 @@ def _framed(
         terms_version=f"{terms.it.terms} {terms.it.version}",
         calendar_version=_version(published[place].it) if published else "none",
         because=because,
+        comparing=comparing,
     )
 
 

@@ -13,6 +13,7 @@ from ledger import events as e
 from ledger.history import History
 from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, contains, difference, moment, seconds, span, union
 from ledger.workdays import Calendar, add_months
+from projections.concerning import entries_of
 from projections.finding import at, ceil_seconds, earliest
 from projections.frame import Frame, Frames
 
@@ -89,10 +90,18 @@ def _shown(then: History, broken: Callable[[History], bool]) -> bool:
     return bool(then.own(e.ContractStarted)) and broken(then)
 
 
-def learnt_at(history: History) -> set[Instant]:
-    """The whole seconds at which entries of the contract or its services became known."""
-    told = [(stream, entries) for stream, entries in history.streams.items() if stream != "ledger"]
-    entries = [entry for _, stream in told for position, entry in stream if position <= history.position]
+def kinds_named(*beginnings: str) -> tuple[type[e.Event], ...]:
+    """The types of events whose names begin so."""
+    return tuple(kind for kind in e.VOCABULARY.values() if kind.__name__.startswith(beginnings))
+
+
+def learnt_at(history: History, *kinds: type[e.Event]) -> set[Instant]:
+    """The whole seconds at which entries of these types, or any of the contract or its services, became known."""
+    if kinds:
+        told = [entries_of(entries, kinds) for entries in history.told(*kinds).values()]
+    else:
+        told = [entries for stream, entries in history.streams.items() if stream != "ledger"]
+    entries = [entry for stream in told for position, entry in stream if position <= history.position]
     attested = history.knowledge == "attested"
     moments = {min((attested and k.attested_at) or k.recorded_at, k.recorded_at) for k in entries}
     return {ceil_seconds(known_at) for known_at in moments}

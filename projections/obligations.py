@@ -1,42 +1,20 @@
 """Every obligation of the booklet in one table: who owes it, how it is decided, by which rule, from which facts.
 
 One row for each id of the rules, those included that nothing here can decide: a documentary one is recorded and
-never judged, one resting on a human fact is judged once somebody recorded it. `obligations` says of each where a
-contract stands.
+never judged, one resting on a human fact is judged once somebody recorded it.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from importlib import import_module
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from msgspec import structs
-
-from ledger import events as e
-from ledger.history import History
 from ledger.readings import SWITCHES
-from ledger.spans import Instant, intersection, seconds
-from projections.breaches import SUBJECTS, register
-from projections.finding import Finding
-from projections.frame import Frame, Frames
-from projections.ground import days_span, support_start, turn
-from projections.periods import over
-
-Days = tuple[date, date]  # both included
 
 HOW: dict[str, str] = {
     "decided": "the ledger decides alone from events",
     "human_fact": "decided once a human fact (cause, criticality, agreement) is recorded",
     "documentary": "recorded, nothing to compute",
 }
-STATES: tuple[tuple[str, str], ...] = (
-    ("broken", "the register holds a breach of it in the period"),
-    ("contested", "the register holds only breaches that rest on contested facts"),
-    ("pending", "nothing is broken, and the period is not over"),
-    ("kept", "it was owed or put to the test in the period, and nothing is broken"),
-    ("nothing_to_judge", "not promised, not owed, not put to the test, or never broken by itself"),
-)
 
 
 class Obligation(NamedTuple):
@@ -266,108 +244,6 @@ OBLIGATIONS: tuple[Obligation, ...] = tuple(Obligation(*row) for row in (
 ))
 # fmt: on
 BY_ID: dict[str, Obligation] = {obligation.id: obligation for obligation in OBLIGATIONS}
-
-
-def obligations(history: History, frames: Frames, at: Instant) -> Finding:
-    """Of each obligation, where the contract stands: `STATES`, over the period that holds the instant.
-
-    That is its local calendar month; for the share of requests the support year, for refreshes the contract year,
-    counted from their first day. The breaches are those the register files in the period, as known; one whose
-    deadline falls in a later period belongs there. `pending` until the period is over at the knowledge instant.
-    """
-    frame = frames.at(at)
-    periods = {over: _period(history, frame, over, at) for over in dict.fromkeys(o.over for o in OBLIGATIONS) if over}
-    filed = {over: _filed(history, frames, over, days) for over, days in periods.items()}
-    result: dict[str, Any] = {}
-    because: set[int] = set()
-    for each in OBLIGATIONS:
-        days = periods.get(each.over)
-        rows = [row for row in filed.get(each.over, ()) if row["obligation"] == each.id]
-        state = _state(history, frames, each, days, rows, at) if days else "nothing_to_judge"
-        result[each.id] = {
-            "state": state,
-            "breaches": len(rows),
-            "period": None if days is None else f"{days[0]}/{days[1]}",
-        }
-        because.update(position for row in rows for position in row["because"])
-    states = [row["state"] for row in result.values()]
-    return Finding(
-        result=result,
-        workings={"states": {state: states.count(state) for state, _ in STATES}, "means": dict(STATES)},
-        because=tuple(sorted(because)),
-    )
-
-
-def _filed(history: History, frames: Frames, over: str, days: Days) -> list[dict[str, Any]]:
-    """The rows of the register in a period; of a year, only those of the subjects judged over it."""
-    if over == "month":
-        rows: list[dict[str, Any]] = register(history, frames, *days).result
-        return rows
-    subjects = dict.fromkeys(o.rule.partition(":")[0] for o in OBLIGATIONS if o.over == over)
-    return [b.row() for subject in subjects for b in import_module(subject).breaches(history, frames, *days)]
-
-
-def _period(history: History, frame: Frame, over: str, at: Instant) -> Days:
-    """The local days of a period that hold an instant, both included."""
-    day = frame.calendar.local_date(at)
-    if over == "month":
-        origin, months = day.replace(day=1), 1
-    elif over == "support_year":
-        origin = support_start(history, frame.calendar)
-        months = frame.terms.support.period_months
-    else:
-        origin, months = frame.calendar.local_date(seconds(history.started.event.service_start)), 12
-    first = turn(origin, day, months)
-    return first, turn(origin, first + timedelta(days=31 * months), months) - timedelta(days=1)
-
-
-def _state(
-    history: History, frames: Frames, each: Obligation, days: Days, rows: list[dict[str, Any]], at: Instant
-) -> str:
-    if rows:
-        return "contested" if all(row["contested"] for row in rows) else "broken"
-    start, end = days_span(frames, *days)
-    owed = intersection(history.in_force, ((start, end),)) and _promised(history, frames.at(at), each.promised, at)
-    tested = not each.needs or any(_tested(history, need, start, end, days) for need in each.needs)
-    judged = each.rule.partition(":")[0].removeprefix("projections.") in SUBJECTS  # else nobody looked
-    if each.how == "documentary" or not judged or not owed or not tested:
-        return "nothing_to_judge"
-    return "kept" if over(end, history.now) else "pending"
-
-
-def _promised(history: History, frame: Frame, place: str, at: Instant) -> bool:
-    """Whether the terms have it: a table or number that is there and not empty, or an option in force."""
-    scope = history.scope_at(at)
-    if place.startswith("option:"):
-        return place.removeprefix("option:") in scope.options
-    value: Any = frame.terms
-    for name in place.split(".") if place else ():
-        value = value.plan(cast(e.Plan, scope.plan)) if name == "plan" else getattr(value, name)
-        if not value:
-            return False
-    return True
-
-
-def _tested(history: History, need: str, start: Instant, end: Instant, days: Days) -> bool:
-    """Whether a fact of that kind, saying that, falls in the period."""
-    kind, _, said = need.partition(" ")
-    field, _, wanted = said.partition("=")
-    facts = history.of(e.VOCABULARY[kind])
-    return any(
-        (not field or str(getattr(f.event, field)) == wanted) and _falls(f.event, start, end, days) for f in facts
-    )
-
-
-def _falls(event: e.Event, start: Instant, end: Instant, days: Days) -> bool:
-    """Whether an instant, a day or a month the event tells lies in the period; the earliest it tells counts."""
-    told = [getattr(event, field.name) for field in structs.fields(event)]
-    instants = [seconds(value) for value in told if isinstance(value, datetime)]
-    if instants:
-        return start <= min(instants) < end
-    on = [value for value in told if isinstance(value, date)]
-    month = getattr(event, "month", None)
-    on += [date.fromisoformat(f"{month}-01")] if month else []
-    return bool(on) and days[0] <= min(on) <= days[1]
 
 
 def obligations_table() -> str:

@@ -135,7 +135,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("subscriptions", "3", "office subscriptions counted beside the users", (AT,),
              "projections.entitlements:subscriptions"),
     Question("obligations", "all", "where the contract stands on every obligation", (AT,),
-             "projections.obligations:obligations"),
+             "projections.standing:obligations"),
     Question("due", "all", "what falls due from an instant on, soonest first",
              (AT, Param("within_days", "count", "how many days ahead", required=False, default="30")),
              "projections.due:due"),

@@ -21,14 +21,16 @@ from ledger.spans import FOREVER, Instant, contains, moment, seconds
 from ledger.workdays import add_months
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
 from projections.frame import Frame, Frames
+from projections.ground import kinds_named, learnt_at
 
 NOT_PROMISED = "the booklet says nothing of a recette environment"
 VERSIONS = (e.UpdateRolledOut, e.UpdateRolledBack)
 LOADS = (e.RecetteRefreshRequested, e.RecetteRefreshed, e.RecetteRefreshRefused)
 COUNTS = ("requested", "done", "included", "billable")  # of a year, in the order shown
 # what may change a verdict of this subject, by how the names of its types begin
-BEARING = ("Recette", "UpdateRolled", "Contract", "Option", "ServiceAssigned", "ServiceUnassigned", "Corrected",
-           "Retracted")  # fmt: skip
+BEARING = kinds_named(
+    "Recette", "UpdateRolled", "Contract", "Option", "ServiceAssigned", "ServiceUnassigned", "Corrected", "Retracted"
+)
 
 
 class Load(NamedTuple):
@@ -213,24 +215,16 @@ def _dated(history: History, frames: Frames, row: Row) -> Breach:
 
     def shown(known_at: Instant) -> bool:
         then = history.as_known(moment(known_at))
-        started = any(isinstance(fact.event, e.ContractStarted) for fact in then.own_facts)
-        return started and any(r[:4] == row[:4] for r in _rows(then, frames))
+        return bool(then.own(e.ContractStarted)) and any(r[:4] == row[:4] for r in _rows(then, frames))
 
     upto = FOREVER if history.known_at is None else ceil_seconds(history.known_at)
-    moments = {row.on, *(known_at for known_at in _moments(history) if known_at > row.on)}
+    moments = {row.on, *(known_at for known_at in learnt_at(history, *BEARING) if known_at > row.on)}
     return Breach(
         obligation=row.obligation, clause=row.clause, what=row.what, subject=row.subject, period=text(row.on),
         amount=row.amount, limit=row.limit, on=row.on, first_knowable_at=earliest(shown, moments, upto),
         because=positions_of(row.facts),
     )  # fmt: skip
 
-
-def _moments(history: History) -> set[Instant]:
-    """The whole seconds at which what is known of this subject changed."""
-    entries = [entry for told in history.streams.values() for position, entry in told if position <= history.position]
-    bearing = [k for k in entries if type(k.event).__name__.startswith(BEARING)]
-    attested = history.knowledge == "attested"
-    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in bearing}
 
 
 def _owed(history: History, fact: Fact) -> bool:

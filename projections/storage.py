@@ -16,10 +16,11 @@ from ledger.history import History, positions_of
 from ledger.spans import FOREVER, Instant, contains, moment
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
 from projections.frame import Frame, Frames
+from projections.ground import kinds_named, learnt_at
 
 GIGABYTE: dict[str, int] = {"decimal": 10**9, "binary": 2**30}  # bytes, by the switch `gigabyte` (Amb-25)
 # what may change a verdict of this subject, by how the names of its types begin
-BEARING = ("Storage", "Contract", "ServiceAssigned", "ServiceUnassigned", "Corrected", "Retracted")
+BEARING = kinds_named("Storage", "Contract", "ServiceAssigned", "ServiceUnassigned", "Corrected", "Retracted")
 
 
 class Space(NamedTuple):
@@ -135,22 +136,15 @@ def _knowable(history: History, frames: Frames, measured: Fact) -> Instant | Non
     def shown(known_at: Instant) -> bool:
         then = history.as_known(moment(known_at))
         same = [fact for fact in then.of(e.StorageMeasured) if fact.position == measured.position]
-        if not same or not any(isinstance(fact.event, e.ContractStarted) for fact in then.own_facts):
+        if not same or not then.own(e.ContractStarted):
             return False
         space = _owed(then, frames, same[0])
         return space is not None and bool(space.over)
 
     upto = FOREVER if history.known_at is None else ceil_seconds(history.known_at)
-    later = {known_at for known_at in _moments(history) if known_at > at(measured)}
+    later = {known_at for known_at in learnt_at(history, *BEARING) if known_at > at(measured)}
     return earliest(shown, {at(measured), *later}, upto)
 
-
-def _moments(history: History) -> set[Instant]:
-    """The whole seconds at which what is known of this subject changed."""
-    entries = [entry for told in history.streams.values() for position, entry in told if position <= history.position]
-    bearing = [k for k in entries if type(k.event).__name__.startswith(BEARING)]
-    attested = history.knowledge == "attested"
-    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in bearing}
 
 
 def _instant(fact: Fact) -> str:

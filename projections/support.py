@@ -22,7 +22,7 @@ from ledger.spans import FOREVER, Instant, Spans, difference, intersection, leng
 from ledger.workdays import Calendar, Week, add_months
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, percent, spans_text, text
 from projections.frame import Frame, Frames
-from projections.ground import support_start, without_support
+from projections.ground import kinds_named, learnt_at, support_start, without_support
 from projections.periods import over
 
 # every state a request may be in, whether it counts in the share, and what it says
@@ -43,7 +43,7 @@ KINDS = (
 )  # fmt: skip
 STOPS = (e.SupportSuspended, e.SupportResumed, e.ContractSuspended, e.ContractResumed, e.ContractTerminated)
 # what may change a verdict of this subject, by how the names of its types begin
-BEARING = ("SupportRequest", "SupportSuspended", "SupportResumed", "Contract", "Corrected", "Retracted")
+BEARING = kinds_named("SupportRequest", "SupportSuspended", "SupportResumed", "Contract", "Corrected", "Retracted")
 
 
 class Period(NamedTuple):
@@ -361,22 +361,14 @@ def _knowable(history: History, period: Period, waited: list[Waited]) -> Instant
     """The earliest knowledge that showed the share below, once the period was over: entries learnt, hours run out."""
     open_still = [w for w in waited if w.open is not None and w.request.answered_at is None]
     late = [_reached(period, w.request, w.week, (w.limit or 0) + 1) for w in open_still]
-    learnt = {period.end, *(known_at for known_at in _moments(history) if known_at > period.end)}
+    learnt = {period.end, *(known_at for known_at in learnt_at(history, *BEARING) if known_at > period.end)}
     asked = FOREVER if history.known_at is None else ceil_seconds(history.known_at)
     upto = min(asked, max([*learnt, *(instant for instant in late if instant is not None)]))
     return earliest(lambda known_at: _below_then(history.as_known(moment(known_at)), period), learnt, upto)
 
 
 def _below_then(history: History, period: Period) -> bool:
-    if not any(isinstance(fact.event, e.ContractStarted) for fact in history.own_facts):
+    if not history.own(e.ContractStarted):
         return False
     then = _spanned(history, period.frame, period.first, period.following)
     return _below(then, _waited(history, then))
-
-
-def _moments(history: History) -> set[Instant]:
-    """The whole seconds at which what is known of requests, suspensions and plans changed."""
-    entries = [entry for told in history.streams.values() for position, entry in told if position <= history.position]
-    bearing = [k for k in entries if type(k.event).__name__.startswith(BEARING)]
-    attested = history.knowledge == "attested"
-    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in bearing}

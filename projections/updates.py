@@ -21,6 +21,7 @@ from ledger.history import History, Scope, positions_of
 from ledger.spans import FOREVER, Instant, contains, moment, seconds
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
 from projections.frame import Frame, Frames
+from projections.ground import kinds_named, learnt_at
 
 # code, obligation, part of the article, whether it is a flag (contested) and no broken promise, what it says
 WHAT: tuple[tuple[str, str, str, bool, str], ...] = (
@@ -39,7 +40,9 @@ KINDS = (
     e.TestsCompleted, e.UpdateRolledOut, e.UpdateRolledBack,
 )  # fmt: skip
 # what may change a verdict of this subject, by how the names of its types begin
-BEARING = ("Update", "Tests", "Contract", "Option", "ServiceAssigned", "ServiceUnassigned", "Corrected", "Retracted")
+BEARING = kinds_named(
+    "Update", "Tests", "Contract", "Option", "ServiceAssigned", "ServiceUnassigned", "Corrected", "Retracted"
+)
 
 
 class Update(Struct, kw_only=True):
@@ -378,22 +381,14 @@ def _knowable(history: History, frames: Frames, rollout: Fact, what: str) -> Ins
     """The earliest knowledge that showed this code for this roll-out, and never before the roll-out."""
     upto = FOREVER if history.known_at is None else ceil_seconds(history.known_at)
     since = ceil_seconds(rollout.first_known_at)
-    moments = [known_at for known_at in _moments(history) if known_at >= since]
+    moments = [known_at for known_at in learnt_at(history, *BEARING) if known_at >= since]
     found = earliest(lambda k: what in _codes(history.as_known(moment(k)), frames, rollout), moments, upto)
     return None if found is None else max(found, at(rollout))
 
 
 def _codes(history: History, frames: Frames, rollout: Fact) -> set[str]:
     """What a roll-out broke by another knowledge; nothing while that knew no contract, or not of the roll-out."""
-    if not any(isinstance(fact.event, e.ContractStarted) for fact in history.own_facts):
+    if not history.own(e.ContractStarted):
         return set()
     same = [(u, f) for u in _known(history) for f in _owed(history, u) if f.position == rollout.position]
     return {code for u, f in same for code in _judge(history, frames, u, f).codes}
-
-
-def _moments(history: History) -> set[Instant]:
-    """The whole seconds at which what is known of updates, options and assignments changed."""
-    entries = [entry for told in history.streams.values() for position, entry in told if position <= history.position]
-    bearing = [k for k in entries if type(k.event).__name__.startswith(BEARING)]
-    attested = history.knowledge == "attested"
-    return {ceil_seconds(min((attested and k.attested_at) or k.recorded_at, k.recorded_at)) for k in bearing}

@@ -1,4 +1,5 @@
-"""A question in the parts that are judged apart: the register by subject, and by month where a subject costs by it."""
+"""A question in the parts that are judged apart: the register by subject, and by month where a subject costs by it;
+where a contract stands, by what each subject files and by obligation."""
 
 from __future__ import annotations
 
@@ -7,18 +8,22 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from ledger.history import History
+from ledger.spans import Instant
 from ledger.workdays import add_months
 from projections.breaches import SUBJECTS, breaches_of, gathered
 from projections.frame import Frames
+from projections.obligations import Obligation
 from projections.periods import months_between
 from projections.questions import Question
+from projections.standing import FILINGS, JUDGED, Filing, filed, standing, unfiled
 
 REGISTER = "breaches"
+STANDING = "obligations"
 BY_MONTH = ("availability", "maintenance")  # subjects of the register that cost by the period asked about
 
 
 class Part(NamedTuple):
-    """One part of a question, and the subject of the register it is of (None: the question whole)."""
+    """One part of a question, and the subject of the register it is of (None: of another question)."""
 
     judge: Callable[[History, Frames], Any]
     subject: str | None
@@ -26,6 +31,8 @@ class Part(NamedTuple):
 
 def parts_of(asked: Question, values: Mapping[str, Any]) -> list[Part]:
     """The parts of a question. What they find, in this order, `together` makes the question's result."""
+    if asked.name == STANDING:
+        return [*(_filing(each, values["at"]) for each in FILINGS), *(_unfiled(each, values["at"]) for each in JUDGED)]
     if asked.name != REGISTER:
         return [whole(asked, values)]
     first, last = values["first"], values["last"]
@@ -43,6 +50,9 @@ def whole(asked: Question, values: Mapping[str, Any]) -> Part:
 
 def together(asked: str, found: Sequence[Any]) -> Any:
     """The result that the parts of a question come to."""
+    if asked == STANDING:
+        bare = {id: row for part in found[len(FILINGS) :] for id, row in part.items()}
+        return standing(bare, [breach for part in found[: len(FILINGS)] for breach in part]).result
     if asked == REGISTER:
         return gathered([breach for part in found for breach in part]).result
     if len(found) > 1:
@@ -52,6 +62,14 @@ def together(asked: str, found: Sequence[Any]) -> Any:
 
 def _filed(subject: str, first: date, last: date) -> Part:
     return Part(lambda history, frames: breaches_of(subject, history, frames, first, last), subject)
+
+
+def _filing(filing: Filing, at: Instant) -> Part:
+    return Part(lambda history, frames: filed(history, frames, at, filing), None)
+
+
+def _unfiled(each: Obligation, at: Instant) -> Part:
+    return Part(lambda history, frames: {each.id: unfiled(history, frames, at, each)}, None)
 
 
 def months(first: date, last: date) -> Sequence[tuple[date, date]]:

@@ -1,10 +1,11 @@
 """One question under every reading: which switch turns the verdict, and whether any reading keeps it.
 
-The question is taken in parts (the register by subject, availability and maintenance in it by month; maintenances
-and anomalies one by one), and of each part the regions are found over which it says the same (`replays.regions`).
-Together they cover every combination of every switch, though few were evaluated, so that the outcome, kept under
-every reading, broken under every reading, or contested with the smallest sets of switches that turn it, holds over
-all of them. Where a limit stops the search, `coverage` is `some` and nothing is claimed of the rest.
+The question is taken in parts (the register by subject, availability and maintenance in it by month; obligations by
+what each subject files and one by one; maintenances and anomalies one by one), and of each part the regions are found
+over which it says the same (`replays.regions`). Together they cover every combination of every switch, though few were
+evaluated, so that the outcome, kept under every reading, broken under every reading, or contested with the smallest
+sets of switches that turn it, holds over all of them. Where a limit stops the search, `coverage` is `some` and nothing
+is claimed of the rest.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from projections.frame import Frames
 from projections.questions import Question
 from replays.checks import Progress
 from replays.figures import Leaves, difference, leaves
-from replays.parts import REGISTER, parts_of, together, whole
 from replays.parts import Part as Taken
-from replays.regions import Answered, Choices, Part, Region, joined, merged, smallest
-from replays.verdicts import Verdict, verdict
+from replays.parts import parts_of, together, whole
+from replays.regions import Answered, Choices, Part, Region, smallest
+from replays.turning import Turning, verdict_of
+from replays.verdicts import Verdict
 
 MOST_REGIONS = 4096  # of a part
 MOST_JOINED = 20_000
@@ -135,18 +137,10 @@ class _Result:
 
     @cached_property
     def verdict(self) -> Verdict:
-        found = {_verdict_of(self._asked, part) for part in self._found}
-        return "broken" if "broken" in found else "kept" if "kept" in found else "not_judged"
+        return verdict_of(self._asked, self._found)
 
     def changes(self, other: _Result) -> dict[str, list[Any]]:
         return {} if self._found == other._found else difference(self.leaves, other.leaves)
-
-
-def _verdict_of(asked: str, found: Any) -> Verdict:
-    """A part's verdict; a part of the register is rows as the rules make them."""
-    if asked == REGISTER:
-        return "broken" if any(not breach.contested for breach in found) else "kept"
-    return verdict(asked, found)
 
 
 Evaluation = Callable[[Frames], Any]
@@ -210,18 +204,9 @@ class _Parts:
         return {name for part in self.parts for answer in part.answered for name in answer.region}
 
     def turning(self, first: Verdict) -> tuple[list[Region], bool]:
-        """The regions in which the verdict is another one, and whether they are all of them.
-
-        The whole is broken where any part is: a kept one turns wherever a part breaks, a broken one only where
-        no part is broken.
-        """
-        by_part = [[(_verdict_of(self._asked.name, a.found), a.region) for a in p.answered] for p in self.parts]
-        if len(by_part) == 1 or first != "broken":
-            return [region for part in by_part for found, region in part if found != first], True
-        mixed = [part for part in by_part if any(found == "broken" for found, _ in part)]
-        unbroken = [merged([region for found, region in part if found != "broken"], self.choices) for part in mixed]
-        found = joined(unbroken, MOST_JOINED)
-        return found or [], found is not None
+        """The regions in which the verdict is another one, and whether they are all of them."""
+        answered = [part.answered for part in self.parts]
+        return Turning(self._asked.name, answered, self.choices, MOST_JOINED).regions(first)
 
 
 def _setting(name: str, value: str) -> Setting:

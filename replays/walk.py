@@ -86,7 +86,8 @@ class Walk:
     def begin(self, now: Instant) -> State:
         """The answer with none of the entries learnt, at an instant."""
         known = self._known(0, now)
-        return self._state(tuple(self._judged(part, known) for part in self._parts))
+        frames = Frames(known, self._switches)
+        return self._state(tuple(self._judged(part, known, frames) for part in self._parts))
 
     def wait(self, state: State, count: int, now: Instant) -> State:
         """The answer with the first `count` entries learnt when it has become `now`."""
@@ -106,8 +107,9 @@ class Walk:
         if not any(due):
             return state
         known = known_with(count, now)
+        frames = Frames(known, self._switches)  # what one part makes of the history, the next need not make anew
         held = tuple(
-            self._judged(part, known) if anew else before
+            self._judged(part, known, frames) if anew else before
             for part, before, anew in zip(self._parts, state.parts, due, strict=True)
         )
         found = [each.found for each in held]
@@ -132,10 +134,10 @@ class Walk:
 
     # --- what it comes to ---
 
-    def _judged(self, part: Part, known: Watched) -> Held:
-        def rule(history: History, looked_at: dict[str, None] | None = None) -> Any:
+    def _judged(self, part: Part, known: Watched, frames: Frames) -> Held:
+        def rule(history: History, frames: Frames = frames) -> Any:
             try:
-                return _plain(part.judge(history, Frames(history, self._switches, looked_at)))
+                return _plain(part.judge(history, frames))
             except Refused as refused:  # on the way: what the question names is not known with so little
                 return refused
 
@@ -144,7 +146,7 @@ class Walk:
             return Held(found, frozenset(watch.kinds), watch.until)
         # when a breach could first be known is sought in the entries that bear on its month, up to now, and stays
         # once found: what the rest looked at says how long it holds
-        _, verdicts = followed(known, lambda history: rule(history, {}))
+        _, verdicts = followed(known, lambda history: rule(history, frames.comparing))
         kinds = (watch.kinds - {ANY}) | BEARING if ANY in watch.kinds else watch.kinds
         return Held(found, frozenset(kinds), verdicts.until)
 

@@ -197,7 +197,7 @@ def test_no_page_of_help_cuts_a_summary_short_or_keeps_back_what_must_be_given(s
 
 def test_help_names_the_states_and_booklets_there_are(say: Callable[..., Said]) -> None:
     from ledger.terms import shipped_booklets
-    from projections.obligations import STATES
+    from projections.standing import STATES
 
     shown = " ".join(say("obligations", "--help")[1].split())
     assert "broken, contested, pending, kept or nothing_to_judge" in shown

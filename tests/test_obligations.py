@@ -1,9 +1,8 @@
-"""The table of obligations held against the rules, the vocabulary and the code; and where a contract stands."""
+"""The table of obligations held against the rules, the vocabulary and the code; and what the command says of it."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,9 @@ from typing import Any
 import pytest
 
 from ledger import events as e
-from ledger.history import History
 from ledger.terms import load_booklet
-from projections.frame import Frames
-from projections.obligations import BY_ID, HOW, OBLIGATIONS, STATES, obligations, obligations_table
-from tests.story import CONTRACT, STARTED, at, history
+from projections.obligations import BY_ID, HOW, OBLIGATIONS, obligations_table
+from tests.story import CONTRACT
 
 ROOT = Path(__file__).parents[1]
 RULES = ROOT.parent / "shared" / "RULES.md"
@@ -27,12 +24,6 @@ IDS = [
     "A11.1", "A11.2", "A11.3", "A12.1", *(f"A12.2{part}" for part in "abcde"), *(f"A12.3{part}" for part in "abcd"),
     *(f"A12.{n}" for n in range(4, 12)), "A13.1", "A13.2", "A14.1", "A14.2", "A14.3", "A15.1", "A15.2",
 ]  # fmt: skip
-MARCH = "2026-03-15T12:00:00Z"
-APRIL = "2026-04-01T00:00:00Z"
-
-
-def states(told: History, instant: str = MARCH, **reading: str) -> dict[str, str]:
-    return {id: row["state"] for id, row in obligations(told, Frames(told, reading), at(instant)).result.items()}
 
 
 # --- the table ---
@@ -98,17 +89,6 @@ def test_every_code_the_subjects_file_belongs_to_a_row_judged_over_a_period() ->
     assert [id for id in sorted(named) if not BY_ID[id].over] == []
 
 
-def test_what_no_subject_of_the_register_looks_at_is_never_said_to_be_kept() -> None:
-    from projections.breaches import SUBJECTS
-
-    subjects = {o.id: o.rule.partition(":")[0].removeprefix("projections.") for o in OBLIGATIONS if o.over}
-    unseen = {id for id, subject in subjects.items() if subject not in SUBJECTS}
-    found = states(history(STARTED, known_at=APRIL))
-    assert {found[id] for id in unseen} <= {"nothing_to_judge"}
-    # the smaller subjects enter the register together
-    assert {subjects[id] for id in unseen} in (set(), {"service", "calls", "billing", "accounts", "entitlements"})
-
-
 def test_the_table_is_written_as_markdown_a_row_each_with_its_switches() -> None:
     rows = obligations_table().splitlines()
     assert len(rows) == len(OBLIGATIONS) + 2
@@ -116,74 +96,6 @@ def test_the_table_is_written_as_markdown_a_row_each_with_its_switches() -> None
     (row,) = [row for row in rows if row.startswith("| A5.5 |")]
     assert "`blocking_limit`" in row
     assert "tests/test_maintenance.py" in row
-
-
-# --- where a contract stands ---
-
-
-def test_a_month_with_no_backup_is_broken_and_its_availability_kept() -> None:
-    found = states(history(STARTED, known_at=APRIL))
-    assert (found["A9.2"], found["A9.3"], found["A6.1"], found["A1.6"], found["A7.1"]) == (
-        "broken", "broken", "kept", "nothing_to_judge", "nothing_to_judge",
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(("known_at", "state"), [("2026-03-31T21:59:59Z", "pending"), ("2026-03-31T22:00:00Z", "kept")])
-def test_what_is_not_broken_is_pending_until_the_period_is_over(known_at: str, state: str) -> None:
-    assert states(history(STARTED, known_at=known_at))["A6.1"] == state
-
-
-def test_only_what_was_put_to_the_test_is_kept() -> None:
-    def rolled(day: str) -> tuple[Any, ...]:
-        return (f"{day}T10:00:00Z", "update_rolled_out", {"update": day, "at": f"{day}T10:00:00Z", "kind": "corrective_patch"})
-
-    assert states(history(STARTED, known_at=APRIL))["A10.2a"] == "nothing_to_judge"
-    assert states(history(STARTED, rolled("2026-02-28"), known_at=APRIL))["A10.2a"] == "nothing_to_judge"
-    assert states(history(STARTED, rolled("2026-03-01"), known_at=APRIL))["A10.2a"] == "kept"
-    for instant, state in (("2026-02-28T23:00:00Z", "kept"), ("2026-02-28T22:59:59Z", "nothing_to_judge"), ("2026-03-31T22:00:00Z", "nothing_to_judge")):
-        edge = (instant, "update_rolled_out", {"update": "U", "at": instant, "kind": "corrective_patch"})
-        assert states(history(STARTED, edge, known_at=APRIL))["A10.2a"] == state
-
-
-def test_an_option_that_is_not_in_force_is_not_judged() -> None:
-    roll = ("2026-03-05T10:00:00Z", "update_rolled_out", {"update": "U", "at": "2026-03-05T10:00:00Z", "kind": "version"})
-    with_option = ("2025-09-01T08:00:00Z", "contract_started", {**CONTRACT, "options": ["personalised_update"]})
-    assert states(history(STARTED, roll, known_at=APRIL))["A10.3"] == "nothing_to_judge"
-    assert states(history(with_option, roll, known_at=APRIL))["A10.3"] == "broken"
-
-
-def test_only_contested_breaches_leave_an_obligation_contested() -> None:
-    roll = ("2026-03-05T10:00:00Z", "update_rolled_out", {"update": "U", "at": "2026-03-05T10:00:00Z", "kind": "version"})
-    with_recette = ("2025-09-01T08:00:00Z", "contract_started", {**CONTRACT, "options": ["recette", "personalised_update"]})
-    assert states(history(with_recette, roll, known_at=APRIL))["A10.4"] == "contested"
-
-
-def test_one_breach_nobody_contests_is_enough() -> None:
-    from projections.obligations import _state
-
-    told = history(STARTED, known_at=APRIL)
-    rows = [{"contested": True}, {"contested": False}]
-    month = (date(2026, 3, 1), date(2026, 3, 31))
-    found = [_state(told, Frames(told), BY_ID["A10.4"], month, some, at(MARCH)) for some in (rows, rows[:1], rows[1:])]
-    assert found == ["broken", "contested", "broken"]
-
-
-def test_the_share_of_requests_is_judged_over_the_support_year() -> None:
-    request = ("2026-03-02T09:00:00Z", "support_request_registered", {"request": "R", "at": "2026-03-02T09:00:00Z"})
-    found = obligations(history(STARTED, request), Frames(history(STARTED, request)), at("2025-10-01T00:00:00Z")).result
-    assert found["A12.2b"] == {"state": "broken", "breaches": 1, "period": "2025-09-01/2026-08-31"}
-    assert found["A4.7"]["period"] == "2025-09-01/2026-08-31"
-    before = obligations(history(STARTED, request), Frames(history(STARTED, request)), at("2026-08-31T21:59:59Z")).result
-    after = obligations(history(STARTED, request), Frames(history(STARTED, request)), at("2026-08-31T22:00:00Z")).result
-    assert (before["A12.2b"]["period"], after["A12.2b"]["period"]) == ("2025-09-01/2026-08-31", "2026-09-01/2027-08-31")
-
-
-def test_nothing_is_owed_before_the_service_and_every_state_is_counted() -> None:
-    told = history(STARTED)
-    found = obligations(told, Frames(told), at("2025-07-15T00:00:00Z"))
-    assert {row["state"] for row in found.result.values()} == {"nothing_to_judge"}
-    assert sum(found.workings["states"].values()) == len(OBLIGATIONS)
-    assert list(found.workings["states"]) == [state for state, _ in STATES]
 
 
 # --- the command ---

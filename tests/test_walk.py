@@ -30,7 +30,7 @@ def test_an_entry_that_no_part_asked_for_has_none_judged_anew(monkeypatch: pytes
     state = walked.wait(walked.begin(one.now), 0, two.now)
     judged: list[str | None] = []
     plain = Walk._judged
-    monkeypatch.setattr(Walk, "_judged", lambda self, part, known: (judged.append(part.subject), plain(self, part, known))[1])
+    monkeypatch.setattr(Walk, "_judged", lambda self, part, *seen: (judged.append(part.subject), plain(self, part, *seen))[1])
     walked.learn(state, 1, two.now)
     assert "service" in judged
     assert not {"backups", "availability"} & set(judged)

@@ -70,8 +70,8 @@ def _standing(
     from ledger.spans import seconds
     from projections.frame import Frames
     from projections.obligations import BY_ID
-    from projections.obligations import obligations as standing
     from projections.questions import instant_of
+    from projections.standing import obligations as standing
 
     known = known_at_of(known_at, position)
     switches = switches_of(readings)
@@ -89,7 +89,7 @@ def _standing(
 
 def _checked(wanted: tuple[str, ...]) -> tuple[str, ...]:
     from ledger.errors import Refused
-    from projections.obligations import STATES
+    from projections.standing import STATES
 
     known = [state for state, _ in STATES]
     for state in wanted:
