@@ -41,7 +41,7 @@ class Concerning:
 
     def _sort_out(self, stream: str, entries: Entries, kinds: Sequence[type[Event]], field: str) -> None:
         acts = entries_of(entries, ACTS)
-        targets = _targets(entries, acts)
+        targets = targets_of_acts(entries, acts)
         self._targets.update(targets)
         named = frozenset(targets.values())
         keys: dict[int, Key | None] = {}
@@ -96,7 +96,7 @@ class Concerning:
                     continue
 
 
-def _targets(entries: Entries, acts: Sequence[Pair]) -> dict[int, int]:
+def targets_of_acts(entries: Entries, acts: Sequence[Pair]) -> dict[int, int]:
     """The entry or act that each act speaks of; one whose target is not known is its own, and concerns nothing."""
     said = [(position, entry.event.target) for position, entry in acts if isinstance(entry.event, ACTS)]
     by_id = _named(entries, {target for _, target in said})

@@ -4,11 +4,11 @@ where a contract stands, by what each subject files and by obligation."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ledger.history import History
-from ledger.spans import Instant
+from ledger.spans import FOREVER, Instant, seconds
 from ledger.workdays import add_months
 from projections.breaches import SUBJECTS, breaches_of, gathered
 from projections.frame import Frames
@@ -20,13 +20,20 @@ from projections.standing import FILINGS, JUDGED, Filing, filed, standing, unfil
 REGISTER = "breaches"
 STANDING = "obligations"
 BY_MONTH = ("availability", "maintenance")  # subjects of the register that cost by the period asked about
+# whether these broke a month, nothing decides that begins after it; of other subjects clocks run on beyond it
+SETTLED = tuple(Filing("month", subject) for subject in ("availability", "backups", "restores"))
+LONGEST_MONTH = 33 * 86_400  # and a day each way, for the zone
 
 
 class Part(NamedTuple):
-    """One part of a question, and the subject of the register it is of (None: of another question)."""
+    """One part of a question, and the subject of the register it is of (None: of another question).
+
+    Nothing that begins at or after `beyond` bears on it, unless a reading counts months by what began in them.
+    """
 
     judge: Callable[[History, Frames], Any]
     subject: str | None
+    beyond: Instant = FOREVER
 
 
 def parts_of(asked: Question, values: Mapping[str, Any]) -> list[Part]:
@@ -61,15 +68,24 @@ def together(asked: str, found: Sequence[Any]) -> Any:
 
 
 def _filed(subject: str, first: date, last: date) -> Part:
-    return Part(lambda history, frames: breaches_of(subject, history, frames, first, last), subject)
+    # of backups what comes later is told too: until when one was owed that another has replaced since
+    beyond = _over(last) if subject == "availability" else FOREVER
+    return Part(lambda history, frames: breaches_of(subject, history, frames, first, last), subject, beyond)
 
 
 def _filing(filing: Filing, at: Instant) -> Part:
-    return Part(lambda history, frames: filed(history, frames, at, filing), None)
+    beyond = at + LONGEST_MONTH if filing in SETTLED else FOREVER
+    return Part(lambda history, frames: filed(history, frames, at, filing), None, beyond)
 
 
 def _unfiled(each: Obligation, at: Instant) -> Part:
-    return Part(lambda history, frames: {each.id: unfiled(history, frames, at, each)}, None)
+    beyond = at + LONGEST_MONTH if each.over == "month" else FOREVER
+    return Part(lambda history, frames: {each.id: unfiled(history, frames, at, each)}, None, beyond)
+
+
+def _over(day: date) -> Instant:
+    """An instant by which a day is over anywhere."""
+    return seconds(datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=2))
 
 
 def months(first: date, last: date) -> Sequence[tuple[date, date]]:

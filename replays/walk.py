@@ -1,26 +1,31 @@
 """An answer followed from one knowledge to a later one, its parts judged anew only where they may turn.
 
 A part says which types of facts it looked at and until which instant its answer holds (`projections.validity`): an
-entry of another type, or an earlier instant, leaves it as it was.
+entry of another type, or an earlier instant, leaves it as it was. So does an entry of a thing that began when what the
+part is about was over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
 
 from ledger.codec import Entry
 from ledger.errors import Refused
+from ledger.events import ReadingAdopted
 from ledger.history import History
-from ledger.spans import Instant, seconds
+from ledger.spans import FIRST, Instant, seconds
+from projections.concerning import entries_of
 from projections.finding import Breach
 from projections.frame import Frames
 from projections.questions import Question
 from projections.validity import ANY, Watched, followed
 from projections.view_tables import BEARING
+from replays.beginnings import Beginnings
 from replays.figures import Leaves, leaves
 from replays.parts import Part, parts_of, together
 from replays.verdicts import Verdict, verdict
@@ -45,13 +50,16 @@ class Held(NamedTuple):
     found: Any  # or the refusal met
     kinds: frozenset[str]
     until: Instant
+    beyond: Instant  # nothing that begins from here on bears on it
 
-    def turned_by(self, learnt: Learnt | None, now: Instant) -> bool:
-        """Whether this entry, or the time it is, may have it say something else."""
+    def turned_by(self, learnt: Learnt | None, begun: Instant, now: Instant) -> bool:
+        """Whether this entry, of a thing begun then, or the time it is, may have it say something else."""
         if learnt is None:
             return self.until <= now
         kind = type(learnt.entry.event).__name__
-        return kind in self.kinds or ANY in self.kinds or learnt.entry.stream == "ledger"
+        if ANY in self.kinds or learnt.entry.stream == "ledger":
+            return True
+        return kind in self.kinds and begun < self.beyond
 
 
 class State(NamedTuple):
@@ -103,7 +111,8 @@ class Walk:
         return self._moved(state, lambda _, at: self._unlearning(others, at), 0, now, learnt)
 
     def _moved(self, state: State, known_with: Any, count: int, now: Instant, learnt: Learnt | None) -> State:
-        due = [held.turned_by(learnt, now) for held in state.parts]
+        begun = FIRST if learnt is None else self._begun(learnt)
+        due = [held.turned_by(learnt, begun, now) for held in state.parts]
         if not any(due):
             return state
         known = known_with(count, now)
@@ -114,6 +123,16 @@ class Walk:
         )
         found = [each.found for each in held]
         return self._state(held) if found != [each.found for each in state.parts] else state._replace(parts=held)
+
+    def _begun(self, learnt: Learnt) -> Instant:
+        """Since when the thing may have been that an entry tells of."""
+        return FIRST if self._beginnings is None else self._beginnings.of(learnt.position)
+
+    @cached_property
+    def _beginnings(self) -> Beginnings | None:
+        """None where a month may go on beyond its end, with what began in it (Amb-14)."""
+        adopted = any(entries_of(entries, (ReadingAdopted,)) for entries in self._second.streams.values())
+        return None if adopted or "month_split" in self._switches else Beginnings(self._second)
 
     # --- what is known ---
 
@@ -143,12 +162,12 @@ class Walk:
 
         found, watch = followed(known, rule)
         if part.subject != "availability":
-            return Held(found, frozenset(watch.kinds), watch.until)
+            return Held(found, frozenset(watch.kinds), watch.until, part.beyond)
         # when a breach could first be known is sought in the entries that bear on its month, up to now, and stays
         # once found: what the rest looked at says how long it holds
         _, verdicts = followed(known, lambda history: rule(history, frames.comparing))
         kinds = (watch.kinds - {ANY}) | BEARING if ANY in watch.kinds else watch.kinds
-        return Held(found, frozenset(kinds), verdicts.until)
+        return Held(found, frozenset(kinds), verdicts.until, part.beyond)
 
     def _state(self, held: tuple[Held, ...]) -> State:
         refused = [each.found for each in held if isinstance(each.found, Refused)]
