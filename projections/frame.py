@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from ledger.spans import Instant, seconds
 from ledger.terms import Terms, calendar_for, parse_terms
 from ledger.workdays import Calendar, CalendarData
 from projections.calendars import by_day, in_turn, place_at
-from projections.watched import LookedAt, WatchedReading, watched_calendar
+from projections.watched import LookedAt, WatchedReading, differing, watched_calendar
 
 T = TypeVar("T")
 
@@ -131,7 +132,8 @@ class Frames:
             return frame
         calendar = frame.calendar
         if published and frame.terms.calendar.named_list is None:
-            calendar = watched_calendar(calendar, _table(published, place).lists, self._looked_at)
+            lists, open_days = _table(published, place).lists, _open_days(published, place)
+            calendar = watched_calendar(calendar, lists, open_days, self._looked_at)
         reading = WatchedReading(frame.reading, self._looked_at)
         return structs.replace(frame, reading=reading, calendar=calendar)
 
@@ -227,6 +229,11 @@ def _calendar_for(terms: Same, published: tuple[Same, ...], place: int, holidays
 @lru_cache(maxsize=64)
 def _table(published: tuple[Same, ...], place: int) -> CalendarData:
     return by_day([(seconds(each.it.effective_from), _calendar_data(each.it)) for each in published], place)
+
+
+@lru_cache(maxsize=64)
+def _open_days(published: tuple[Same, ...], place: int) -> tuple[date, ...]:
+    return differing(_table(published, place).lists)
 
 
 def _calendar_data(event: Any) -> CalendarData:

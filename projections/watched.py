@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -46,11 +47,11 @@ class WatchedReading(Reading):
 class WatchedCalendar(Calendar, frozen=True, cache_hash=True, kw_only=True):
     """A calendar that notes the switch `holidays` where a day is asked about on which its lists differ."""
 
-    open_days: frozenset[date]
+    open_days: tuple[date, ...]  # in order
     looked_at: LookedAt
 
     def is_holiday(self, day: date) -> bool:
-        if day in self.open_days:
+        if self._open_within(day, day):
             self.looked_at.setdefault("holidays")
         return Calendar.is_holiday(self, day)
 
@@ -58,16 +59,26 @@ class WatchedCalendar(Calendar, frozen=True, cache_hash=True, kw_only=True):
         start, end = within
         if start < end and heeds_holidays(week):
             first, last = self.local_date(start), self.local_date(end - 1)
-            if any(first <= day <= last for day in self.open_days):
+            if self._open_within(first, last):
                 self.looked_at.setdefault("holidays")
         return Calendar.opening(self, week, within)
 
+    def _open_within(self, first: date, last: date) -> bool:
+        place = bisect_left(self.open_days, first)
+        return place < len(self.open_days) and self.open_days[place] <= last
 
-def watched_calendar(calendar: Calendar, lists: Mapping[str, Iterable[date]], looked_at: LookedAt) -> Calendar:
-    """The calendar, watched where the lists that `holidays` chooses from differ."""
+
+def differing(lists: Mapping[str, Iterable[date]]) -> tuple[date, ...]:
+    """The days on which not all lists agree, in order."""
+    days = [frozenset(each) for each in lists.values()]
+    return tuple(sorted(frozenset.union(*days) - frozenset.intersection(*days)))
+
+
+def watched_calendar(
+    calendar: Calendar, lists: Mapping[str, Iterable[date]], open_days: tuple[date, ...], looked_at: LookedAt
+) -> Calendar:
+    """The calendar, watched on the `open_days` where the lists that `holidays` chooses from differ."""
     if len(lists) > 1 and not lists.keys() >= set(switch_named("holidays").values):
         looked_at.setdefault("holidays")  # one of its values is refused
-    days = [frozenset(each) for each in lists.values()]
     fields = {name: getattr(calendar, name) for name in Calendar.__struct_fields__}
-    differing = frozenset.union(*days) - frozenset.intersection(*days)
-    return WatchedCalendar(**fields, open_days=differing, looked_at=looked_at)
+    return WatchedCalendar(**fields, open_days=open_days, looked_at=looked_at)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ledger.history import History
-from ledger.spans import FOREVER, Instant, seconds
+from ledger.spans import FOREVER, Instant, moment, seconds
 from ledger.workdays import add_months
 from projections.breaches import SUBJECTS, breaches_of, gathered
 from projections.frame import Frames
@@ -22,7 +22,6 @@ STANDING = "obligations"
 BY_MONTH = ("availability", "maintenance")  # subjects of the register that cost by the period asked about
 # whether these broke a month, nothing decides that begins after it; of other subjects clocks run on beyond it
 SETTLED = tuple(Filing("month", subject) for subject in ("availability", "backups", "restores"))
-LONGEST_MONTH = 33 * 86_400  # and a day each way, for the zone
 
 
 class Part(NamedTuple):
@@ -74,13 +73,19 @@ def _filed(subject: str, first: date, last: date) -> Part:
 
 
 def _filing(filing: Filing, at: Instant) -> Part:
-    beyond = at + LONGEST_MONTH if filing in SETTLED else FOREVER
+    beyond = _month_over(at) if filing in SETTLED else FOREVER
     return Part(lambda history, frames: filed(history, frames, at, filing), None, beyond)
 
 
 def _unfiled(each: Obligation, at: Instant) -> Part:
-    beyond = at + LONGEST_MONTH if each.over == "month" else FOREVER
+    beyond = _month_over(at) if each.over == "month" else FOREVER
     return Part(lambda history, frames: {each.id: unfiled(history, frames, at, each)}, None, beyond)
+
+
+def _month_over(at: Instant) -> Instant:
+    """An instant by which the local month that holds `at` is over, whatever the zone."""
+    latest = moment(at).date() + timedelta(days=1)  # that the clocks show anywhere
+    return _over(add_months(latest.replace(day=1), 1) - timedelta(days=1))
 
 
 def _over(day: date) -> Instant:

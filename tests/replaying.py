@@ -152,6 +152,36 @@ class Story:
         return some_switches(self.random)
 
 
+class WiderStory(Story):
+    """Besides, requests of support and backups, some of them lost, deleted or asked back."""
+
+    def tellers(self) -> tuple[Any, ...]:
+        return (self.outage, self.claim, self.exclusion, self.work, self.request, self.request, self.backup, self.backup)
+
+    def request(self, n: int) -> None:
+        when = self.moment() + self.minutes(400)
+        said = {"request": f"S{n}", "at": text(when), "channel": self.random.choice(["portal", "phone"])}
+        self.tell(when, "support_request_registered", said, f"asked-{n}")
+        if self.random.random() < 0.8:
+            answered = when + timedelta(hours=self.random.choice([3, 9, 26, 50]))
+            data = {"request": f"S{n}", "at": text(answered)}
+            self.tell(answered, "support_request_taken_in_charge", data, f"answered-{n}")
+
+    def backup(self, n: int) -> None:
+        start = self.moment() + self.minutes(200)
+        end = start + timedelta(hours=1)
+        tiers = self.random.choice([["daily"], ["daily", "weekly"], ["monthly"]])
+        data = {"backup": f"B{n}", "scope": "client_data", "tiers": tiers, "started_at": text(start),
+                "completed_at": text(end), "locations": ["DC-A", "DC-B"]}  # fmt: skip
+        self.tell(end, "backup_completed", data, f"made-{n}")
+        gone = end + timedelta(days=self.random.choice([1, 6, 7, 8, 27, 30]), minutes=self.random.randint(0, 59))
+        if self.random.random() < 0.6:
+            self.tell(gone, "backup_deleted", {"backup": f"B{n}", "at": text(gone)}, f"deleted-{n}")
+        if self.random.random() < 0.6:
+            wanted = {"restore": f"R{n}", "scope": "client_data", "requested_at": text(gone), "target_date": text(end)[:10]}
+            self.tell(gone, "restore_requested", wanted, f"wanted-{n}")
+
+
 def some_switches(random: Random, most: int = 4) -> dict[str, str]:
     """A few switches, each at any of its values."""
     chosen = random.sample([s for s in SWITCHES if s.name != "knowledge"], random.randint(0, most))
@@ -166,6 +196,7 @@ def _asked() -> list[tuple[Any, dict[str, Any]]]:
         ("maintenance", {}),
         ("breaches", {"first": "2026-03", "last": "2026-04"}),
         ("weather", {"at": "2026-03-20T10:00:00+01:00"}),
+        ("obligations", {"at": "2026-03-20T10:00:00+01:00"}),
     )
     return [(question(name), read(question(name), params)) for name, params in given]
 

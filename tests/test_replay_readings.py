@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from itertools import product
 from math import prod
 from operator import attrgetter
@@ -28,12 +28,12 @@ from projections.frame import Frames
 from projections.questions import question, read
 from replays.readings import Sensitivity, all_readings, read_readings, sensitivity
 from replays.verdicts import verdict
-from tests.replaying import ASKED, Story, demo_path, some_switches, text
+from tests.replaying import ASKED, Story, WiderStory, demo_path, some_switches
 from tests.story import STARTED, history, instant
 from tests.test_availability import outage
 
 AVAILABILITY = question("availability")
-BREACHES = question("breaches")
+BREACHES, OBLIGATIONS = question("breaches"), question("obligations")
 FAMILY = [s for s in SWITCHES if s.bears_on("availability") and s.name != "knowledge" and len(s.values) > 1]
 KNOWN = "2026-04-20T00:00:00Z"
 Key = frozenset[tuple[str, str]]
@@ -43,36 +43,6 @@ Key = frozenset[tuple[str, str]]
 def demo() -> Iterator[Any]:
     with open_ledger(demo_path(), create=False, read_only=True) as book:
         yield book
-
-
-class WiderStory(Story):
-    """Besides, requests of support and backups, some of them lost, deleted or asked back."""
-
-    def tellers(self) -> tuple[Any, ...]:
-        return (self.outage, self.claim, self.exclusion, self.work, self.request, self.request, self.backup, self.backup)
-
-    def request(self, n: int) -> None:
-        when = self.moment() + self.minutes(400)
-        said = {"request": f"S{n}", "at": text(when), "channel": self.random.choice(["portal", "phone"])}
-        self.tell(when, "support_request_registered", said, f"asked-{n}")
-        if self.random.random() < 0.8:
-            answered = when + timedelta(hours=self.random.choice([3, 9, 26, 50]))
-            data = {"request": f"S{n}", "at": text(answered)}
-            self.tell(answered, "support_request_taken_in_charge", data, f"answered-{n}")
-
-    def backup(self, n: int) -> None:
-        start = self.moment() + self.minutes(200)
-        end = start + timedelta(hours=1)
-        tiers = self.random.choice([["daily"], ["daily", "weekly"], ["monthly"]])
-        data = {"backup": f"B{n}", "scope": "client_data", "tiers": tiers, "started_at": text(start),
-                "completed_at": text(end), "locations": ["DC-A", "DC-B"]}  # fmt: skip
-        self.tell(end, "backup_completed", data, f"made-{n}")
-        gone = end + timedelta(days=self.random.choice([1, 6, 7, 8, 27, 30]), minutes=self.random.randint(0, 59))
-        if self.random.random() < 0.6:
-            self.tell(gone, "backup_deleted", {"backup": f"B{n}", "at": text(gone)}, f"deleted-{n}")
-        if self.random.random() < 0.6:
-            wanted = {"restore": f"R{n}", "scope": "client_data", "requested_at": text(gone), "target_date": text(end)[:10]}
-            self.tell(gone, "restore_requested", wanted, f"wanted-{n}")
 
 
 def asked(name: str, **params: str) -> tuple[Any, dict[str, Any]]:
@@ -89,6 +59,7 @@ QUESTIONS = (
     asked("restorable", at="2026-03-20T10:00:00+01:00"),
     asked("restore_decision"),
     asked("breaches", first="2026-03", last="2026-04"),
+    asked("obligations", at="2026-03-20T10:00:00+01:00"),
 )
 
 
@@ -153,7 +124,7 @@ def test_what_is_said_of_every_reading_is_what_asking_each_one_plainly_says(
 ) -> None:
     """The full product of three or four switches of the question, on a small random history."""
     story = WiderStory(seed)
-    chosen = looked_at_most(asked.name, story.random, 3 if asked is BREACHES else 4)
+    chosen = looked_at_most(asked.name, story.random, 3 if asked in (BREACHES, OBLIGATIONS) else 4)
     with monkeypatch.context() as patch:
         patch.setattr(subject, "SWITCHES", tuple(chosen))
         known = story.whole(KNOWN)
