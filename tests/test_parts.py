@@ -178,3 +178,25 @@ def test_what_is_said_in_april_of_an_outage_of_march_is_judged(monkeypatch: pyte
              {"target": "o-end", "reason": "log", "data": {"outage": "O1", "at": "2026-03-03T17:30:00+01:00"}})  # fmt: skip
     start, (when, kind, data, *_) = MARCH[1], MARCH[2]
     assert judged([STARTED, start, (when, kind, data, {"id": "o-end"})], [again], 0, monkeypatch) > 0
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+def test_where_a_month_goes_on_with_what_began_in_it_a_later_exclusion_is_judged(adopted: bool) -> None:
+    """Under `month_split=start_month` March has the outage until its end in April, less what is excluded of that."""
+    switches = {"month_split": "start_month"}
+    reading = {"reading": "R1", "switches": switches, "effective_from": "2025-09-01T00:00:00+02:00"}
+    excluded = {"exclusion": "X1", "ground": "force_majeure", "from": "2026-04-03T10:00:00+02:00",
+                "to": "2026-04-07T11:00:00+02:00", "statement": "flood", "evidence": ["sha256:" + "0" * 64]}  # fmt: skip
+    lines = [
+        STARTED,
+        ("2025-09-02T08:00:00Z", "reading_adopted", reading if adopted else {**reading, "switches": {"pooled": "yes"}}),
+        *outage("2026-03-31T12:00:00+02:00", "2026-04-07T11:00:00+02:00"),
+        ("2026-04-20T08:00:00Z", "exclusion_claimed", excluded),
+    ]
+    first, second = (history(*lines, known_at=t) for t in ("2026-04-19T00:00:00Z", "2026-04-30T00:00:00Z"))
+    (rule, values), learnt = asked(2), learnt_between(first, second)
+    given = {} if adopted else switches
+    walk = Walk(first, second, learnt, rule, values, given)
+    before = walk.wait(walk.begin(first.now), 0, second.now)
+    after = walk.learn(before, 1, second.now)
+    assert before.figures != after.figures == plainly(second, rule, values, given)
