@@ -21,7 +21,7 @@ REGISTER = "breaches"
 STANDING = "obligations"
 BY_MONTH = ("availability", "maintenance")  # subjects of the register that cost by the period asked about
 # whether these broke a month, nothing decides that begins after it; of other subjects clocks run on beyond it
-SETTLED = tuple(Filing("month", subject) for subject in ("availability", "backups", "restores"))
+SETTLED = tuple(Filing("month", subject) for subject in (*BY_MONTH, "backups", "restores"))
 
 
 class Part(NamedTuple):
@@ -68,7 +68,7 @@ def together(asked: str, found: Sequence[Any]) -> Any:
 
 def _filed(subject: str, first: date, last: date) -> Part:
     # of backups what comes later is told too: until when one was owed that another has replaced since
-    beyond = _over(last) if subject == "availability" else FOREVER
+    beyond = _over(last) if subject in BY_MONTH else FOREVER
     return Part(lambda history, frames: breaches_of(subject, history, frames, first, last), subject, beyond)
 
 
