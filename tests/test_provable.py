@@ -142,7 +142,8 @@ def rows(whole: History, subject: str, reading: dict[str, str], known_at: int) -
 def wrong(whole: History, subject: str, reading: dict[str, str]) -> list[tuple[str, Breach]]:
     """The rows that are not there when they could first be known, or that were there at an earlier moment.
 
-    A maintenance and the copies of a backup may have been told of another instant then, a missed period may not.
+    A maintenance and the copies of a backup may have been told of another instant then, a missed period may not. A
+    deletion is filed under the tier that keeps longest, which by generations the backups that follow decide.
     """
     learnt = {ceil_seconds(known_at) for _, _, known_at in whole.known()}
     asked: dict[int, list[Breach]] = {}
@@ -151,8 +152,8 @@ def wrong(whole: History, subject: str, reading: dict[str, str]) -> list[tuple[s
         """The periods such a row was filed for, as known at a moment."""
         if known_at not in asked:
             asked[known_at] = rows(whole, subject, reading, known_at)
-        alike = [each for each in asked[known_at] if (each.obligation, each.subject) == (row.obligation, row.subject)]
-        return [each.period for each in alike if each.what == row.what]
+        alike = [each for each in asked[known_at] if (each.what, each.subject) == (row.what, row.subject)]
+        return [each.period for each in alike if each.obligation == row.obligation or row.what == "purged_early"]
 
     found = []
     for row in rows(whole, subject, reading, whole.now):
