@@ -172,10 +172,12 @@ class Bearing:
                 self._told[stream] = list(self._sorted_out(stream, entries))
         self._bounds = [(thing, reach.first, reach.last) for thing, reach in self._reaches.items()]
 
-    def near(self, within: Span) -> Near:
-        """What may bear on a period."""
+    def near(self, within: Span, *, running_on: bool = False) -> Near:
+        """What may bear on a period; `running_on` where what touches it counts for it beyond its end (Amb-14)."""
         history = self.history
         start, end = within
+        if running_on:
+            end = max([end, *(last for _, first, last in self._bounds if first < end and last > start)])
         near = [thing for thing, first, last in self._bounds if (first < end and last > start) or thing[1:] == ITSELF]
         kept = {thing: self._reaches[thing] for thing in near}
         told = {stream: [one for one in entries if one.thing in kept] for stream, entries in self._told.items()}
@@ -229,9 +231,9 @@ class Bearing:
                 yield Told(pair, thing, turn)
 
 
-def bearing(history: History, within: Span) -> tuple[History, list[Instant]]:
-    """The history with only what may bear on `within`, and the instants at which that became known."""
-    near = Bearing(history).near(within)
+def bearing(history: History, within: Span, *, running_on: bool = False) -> tuple[History, list[Instant]]:
+    """The history with only what may bear on `within` (`Bearing.near`), and when that became known."""
+    near = Bearing(history).near(within, running_on=running_on)
     return near.history, near.learnt
 
 

@@ -41,7 +41,7 @@ class Knowable:
 
         What counts lies in the reference hours, or `anywhere` in the month.
         """
-        near = self._bearing.near(month.span)
+        near = self._bearing.near(month.span, running_on=month.frame.reading.month_split != "split")
         upto = min(self._history.now + 1, FOREVER)  # what is known within its last second
 
         def beyond(known_at: Instant) -> Fraction | None:

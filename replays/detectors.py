@@ -125,7 +125,7 @@ def _verdicts_changed(history: History, frames: Frames) -> Iterator[Detected]:
 
 
 def _moves(history: History, frame: Frame, label: str, span: Span) -> Iterator[Detected]:
-    near, learnt = bearing(history, span)
+    near, learnt = bearing(history, span, running_on=frame.reading.month_split != "split")
     published_at = _published_at(history, label, span)
     stood = _found(near.as_known(moment(published_at)), frame, label, span)
     for instant in [known for known in learnt if published_at < known <= min(history.now, FOREVER - 1)]:

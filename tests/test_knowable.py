@@ -208,6 +208,18 @@ def test_the_end_of_an_outage_may_decide_how_an_exclusion_of_many_more_seconds_s
     assert both(whole, {"concurrent": "excluded_if_any"}) == [(at(heard_at), at(heard_at))]
 
 
+def test_an_exclusion_beyond_the_month_bears_on_an_outage_that_began_in_it_and_counts_for_it_whole() -> None:
+    begun, ended = outage("2026-03-31T19:30:00+02:00", "2026-04-01T20:00:00+02:00")
+    claim = {"exclusion": "X1", "ground": "force_majeure", "from": "2026-04-01T07:00:00+02:00",
+             "to": "2026-04-01T20:00:00+02:00", "statement": "a flood", "evidence": ["sha256:" + "b" * 64]}  # fmt: skip
+    whole = history(
+        STARTED, ("2026-04-03T10:00:00Z", "exclusion_claimed", claim, {"id": "flood"}),
+        *(("2026-04-05T10:00:00Z", *line[1:3]) for line in (begun, ended)),
+        ("2026-04-10T10:00:00Z", "retracted", {"target": "flood", "reason": "it was another house"}),
+    )  # fmt: skip
+    assert both(whole, {"month_split": "start_month"}) == [(at("2026-04-10T10:00:00Z"),) * 2]
+
+
 def excess_of(limit: int) -> Callable[[Tally], Fraction]:
     return lambda tally: tally.ti - limit
 
