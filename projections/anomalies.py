@@ -2,8 +2,8 @@
 
 Article 12.3. Criticality 1 has a delay in working hours of the plan, criticality 2 one in working days,
 criticality 3 none. The delay runs from the end of the qualification and the reproduction; no delay is set for
-the qualification itself, which is measured and shown. A delivery at the deadline is met, and so is one before
-the qualification. Each criticality an anomaly had is a stage, judged by the terms and the reading of the
+the qualification itself, which is measured and shown. A delivery within the delay is met (`delays`), and so is one
+before the qualification. Each criticality an anomaly had is a stage, judged by the terms and the reading of the
 instant its qualification ended; an earlier stage is judged too, if its deadline passed before the next began.
 """
 
@@ -12,17 +12,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple, cast
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from ledger import events as e
 from ledger.corrections import Fact
 from ledger.errors import Refused
 from ledger.history import History, positions_of
-from ledger.spans import FOREVER, NEVER, Instant, Spans, difference, moment, union
-from ledger.workdays import Calendar, Week
+from ledger.spans import FOREVER, Instant, moment
+from projections.delays import Clock, Delay, clock_of
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
-from projections.frame import Frame, Frames
-from projections.ground import kinds_named, learnt_at, without_support
+from projections.frame import Frames
+from projections.ground import kinds_named, learnt_at
 
 # of each criticality: the obligation, the code of its breach, what is owed
 OWED: dict[int, tuple[str, str, tuple[type[e.Event], ...]]] = {
@@ -51,49 +51,6 @@ class Anomaly(Struct, frozen=True, kw_only=True):
     def first(self, *kinds: type[e.Event]) -> Fact | None:
         """The earliest fact of these types."""
         return next((fact for fact in self.facts if isinstance(fact.event, kinds)), None)
-
-
-class Clock(Struct, frozen=True, kw_only=True):
-    """The clock of one plan: its week (None: it has none), and the calendar without the time it stood still."""
-
-    frame: Frame
-    week: Week | None
-    stopped: Spans
-    running: Calendar
-    ended: bool = False  # the contract, and with it all that was owed
-
-    @property
-    def ends_at(self) -> Instant:
-        """When it stops for good; `FOREVER` if it does not."""
-        return self.stopped[-1][0] if self.stopped and self.stopped[-1][1] == FOREVER else FOREVER
-
-    def after(self, since: Instant, wanted: int) -> Instant | None:
-        """When that many working seconds have passed; None where the clock stops for good before."""
-        assert self.week is not None
-        if self.ends_at < FOREVER and self.running.working_seconds(self.week, since, self.ends_at) < wanted:
-            return None
-        return self.running.deadline(self.week, since, wanted)
-
-    def days_after(self, day: date, count: int) -> date | None:
-        """The working day that many after `day`; one on which support stood still all through is not counted."""
-        calendar = self.frame.calendar
-        while count:
-            day = calendar.add_working_days(day, 1)
-            if self.ends_at <= calendar.at(day):
-                return None
-            opened = calendar.opening(self.week or (), calendar.day(day))
-            count -= not opened or difference(opened, self.stopped) != NEVER
-        return day
-
-
-class Delay(NamedTuple):
-    """A stage's deadline, and the last instant at which a delivery is still in time.
-
-    The two differ where working hours run out at closing time: none passes until the next opening.
-    """
-
-    deadline: Instant
-    last: Instant
 
 
 class Stage(NamedTuple):
@@ -125,8 +82,9 @@ class Judged(NamedTuple):
 def anomaly(history: History, frames: Frames, anomalies: tuple[str, ...] | None = None) -> Finding:
     """Per anomaly the deadline of its present criticality, UTC or null, and its state (A12.3a to A12.3d).
 
-    `met` when delivered by the deadline, that instant included; `pending` while it may be; `missed` after it;
-    `no_deadline` for criticality 3, a plan without support, and while not qualified. Raises `Refused("unknown_id")`.
+    `met` when delivered in time: by the deadline, and before it where a day ends with it (24:00 is the next day);
+    `pending` while it may be; `missed` after; `no_deadline` for criticality 3, a plan without support, and while not
+    qualified. Raises `Refused("unknown_id")`.
     """
     judged = [_judge(history, frames, each) for each in _asked(history, anomalies)]
     return Finding(
@@ -213,7 +171,7 @@ def _judge(history: History, frames: Frames, anomaly: Anomaly) -> Judged:
     ended_at = _ended(anomaly)
     from_at = at(anomaly.facts[0]) if ended_at is None else ended_at
     frame, scope = frames.at(from_at), history.scope_at(from_at)
-    clock = _clock(history, frame, cast(e.Plan, scope.plan))
+    clock = clock_of(history, frame, cast(e.Plan, scope.plan))
     clock_from, why = (None, UNQUALIFIED) if ended_at is None else _clock_from(history, anomaly, clock, ended_at)
     used = [*anomaly.facts, *([anomaly.request] if anomaly.request else []), *history.of(*STOPS)]
     stages = [] if clock_from is None else _stages(history, anomaly, clock, clock_from)
@@ -238,7 +196,7 @@ def _clock_from(history: History, anomaly: Anomaly, clock: Clock, ended_at: Inst
         return None, "anomaly_clock=end_of_8h, and no request it was reported by is known"
     registered_at, support = at(anomaly.request), clock.frame.terms.support
     name = cast(e.Plan, history.scope_at(registered_at).plan)
-    plan, waiting = support.plan(name), _clock(history, clock.frame, name)
+    plan, waiting = support.plan(name), clock_of(history, clock.frame, name)
     if plan is None or anomaly.request.event.channel in support.not_support_channels:
         return None, "anomaly_clock=end_of_8h, and its request started no clock"
     end = waiting.after(registered_at, plan.response_seconds)
@@ -289,36 +247,8 @@ def _delay(clock: Clock, criticality: int, clock_from: Instant) -> Delay | None:
     """The delay of a criticality from an instant on; None for 3, and where clocks stop for good before its end."""
     terms = clock.frame.terms.anomalies
     if criticality == 1:
-        deadline, late = (clock.after(clock_from, terms.plan_seconds + more) for more in (0, 1))
-        # D-HO: hours used up at closing time are not exceeded before the next opening
-        return None if deadline is None else Delay(deadline, deadline if late is None else late - 1)
-    if criticality == 2:
-        day = clock.days_after(clock.frame.calendar.local_date(clock_from), terms.fix_working_days)
-        deadline = None if day is None else _day_end(clock, clock_from, day)
-        return None if deadline is None or deadline > clock.ends_at else Delay(deadline, deadline)
-    return None
-
-
-def _day_end(clock: Clock, clock_from: Instant, day: date) -> Instant:
-    """Amb-20: the last working day ends at 24:00, when support closes, or at the hour the delay began."""
-    calendar, value = clock.frame.calendar, clock.frame.reading.working_day_end
-    if value == "same_time":
-        local = calendar.local(clock_from)
-        return calendar.at(day, f"{local:%H:%M}") + local.second
-    opened = calendar.opening(clock.week or (), calendar.day(day))
-    return opened[-1][1] if value == "closing" and opened else calendar.at(day, "24:00")
-
-
-# --- clocks ---
-
-
-def _clock(history: History, frame: Frame, plan: e.Plan) -> Clock:
-    stopped, calendar = without_support(history), frame.calendar
-    closings, openings = union(calendar.closings, stopped), difference(calendar.openings, stopped)
-    running = structs.replace(calendar, closings=closings, openings=openings)
-    ended = bool(history.own(e.ContractTerminated))
-    week = frame.terms.support.week_for(plan, frame.reading)
-    return Clock(frame=frame, week=week, stopped=stopped, running=running, ended=ended)
+        return clock.hours(clock_from, terms.plan_seconds)
+    return clock.days(clock_from, terms.fix_working_days) if criticality == 2 else None
 
 
 # --- workings ---

@@ -144,8 +144,7 @@ def test_a_correction_is_no_plan_but_leaves_its_absence_contested() -> None:
     ("delivered_at", "state"),
     [
         ("2026-03-10T23:59:59+01:00", "met"),
-        ("2026-03-11T00:00:00+01:00", "met"),
-        ("2026-03-11T00:00:01+01:00", "missed"),
+        ("2026-03-11T00:00:00+01:00", "missed"),  # 24:00 is the first instant of the seventh day
     ],
 )
 def test_a_correction_is_owed_to_the_end_of_the_sixth_working_day_a12_3b(delivered_at: str, state: str) -> None:
@@ -161,10 +160,9 @@ def test_a_workaround_in_time_is_enough_though_the_correction_comes_late() -> No
 
 @pytest.mark.parametrize(
     ("known_at", "state"),
-    [("2026-03-10T22:59:59Z", "pending"), ("2026-03-10T23:00:00Z", "pending"), ("2026-03-10T23:00:01Z", "missed"),
-     (None, "missed")],
-)  # fmt: skip
-def test_a_correction_not_delivered_is_pending_to_its_deadline_and_missed_after(
+    [("2026-03-10T22:59:59Z", "pending"), ("2026-03-10T23:00:00Z", "missed"), (None, "missed")],
+)
+def test_a_correction_not_delivered_is_pending_while_the_sixth_day_lasts_and_missed_once_it_is_over(
     known_at: str | None, state: str
 ) -> None:
     assert one(STARTED, qualified(MONDAY_9, 2), known_at=known_at) == (FIX_DUE, state)
@@ -314,7 +312,7 @@ def test_a_delay_never_runs_before_reproduction_though_classed_anew_before_it() 
 
 @pytest.mark.parametrize(
     ("lowered_at", "filed"),
-    [("2026-03-10T23:00:00Z", []), ("2026-03-10T23:00:01Z", ["no_fix_in_time"])],
+    [("2026-03-10T22:59:59Z", []), ("2026-03-10T23:00:00Z", ["no_fix_in_time"])],
 )
 def test_a_deadline_passed_before_the_anomaly_was_lowered_stays_missed(lowered_at: str, filed: list[str]) -> None:
     lines = [STARTED, qualified(MONDAY_9, 2), reclassified(lowered_at, 3)]
@@ -457,14 +455,14 @@ def test_a_missed_delay_is_filed_on_its_last_day() -> None:
     assert row == {
         "obligation": "A12.3b", "clause": "12.3", "what": "no_fix_in_time", "subject": "A1",
         "period": f"2026-03-02T08:00:00Z/{FIX_DUE}", "amount": "delivered 2026-03-20T09:00:00Z",
-        "limit": f"by {FIX_DUE}", "first_knowable_at": "2026-03-10T23:00:01Z", "because": [10, 11, 12],
+        "limit": f"by {FIX_DUE}", "first_knowable_at": FIX_DUE, "because": [10, 11, 12],
         "contested": False,
     }  # fmt: skip
     book = history(*lines)
     assert [each.on for each in breaches(book, Frames(book), date(2026, 3, 10), date(2026, 3, 10))] == [at(FIX_DUE) - 1]
     assert rows(*lines, first="2026-03-11") == []
     assert rows(*lines, last="2026-03-09") == []
-    assert rows(STARTED, qualified(MONDAY_9, 2), fix(FIX_DUE)) == []
+    assert rows(STARTED, qualified(MONDAY_9, 2), fix("2026-03-10T22:59:59Z")) == []
 
 
 def test_a_missed_delay_is_knowable_after_its_last_instant_or_when_the_last_entry_came() -> None:
@@ -479,7 +477,7 @@ def test_a_missed_delay_is_knowable_after_its_last_instant_or_when_the_last_entr
     assert rows(STARTED, qualified(MONDAY_9, 2), wrong, undone)[0]["first_knowable_at"] == "2026-05-01T09:00:00Z"
     found_late = told("anomaly_reproduced", "2026-03-12T10:00:00+01:00")  # by then the former deadline had passed
     (row,) = rows(STARTED, qualified(MONDAY_9, 2), found_late)
-    assert (row["limit"], row["first_knowable_at"]) == ("by 2026-03-20T23:00:00Z", "2026-03-20T23:00:01Z")
+    assert (row["limit"], row["first_knowable_at"]) == ("by 2026-03-20T23:00:00Z", "2026-03-20T23:00:00Z")
     corrected = ("2026-04-10T09:00:00Z", "corrected", {
         "target": "e11", "reason": "typed wrong", "evidence": "sha256:" + "0" * 64,
         "data": {"anomaly": "A1", "criticality": 2, "at": MONDAY_9},
