@@ -12,7 +12,7 @@ from projections.frame import Frames
 # the subjects that judge; each module offers `breaches(history, frames, first, last)`
 SUBJECTS: tuple[str, ...] = (
     "availability", "maintenance", "backups", "restores", "updates", "support", "anomalies",
-    "dossiers", "deletions", "recette", "storage", "service", "calls", "billing", "accounts", "entitlements",
+    "dossiers", "deletions", "options", "recette", "storage", "service", "calls", "billing", "accounts", "entitlements",
 )  # fmt: skip
 
 

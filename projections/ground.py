@@ -6,10 +6,11 @@ It gives no verdict. Days are local to the contract's calendar, instants whole s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 from ledger import events as e
+from ledger.corrections import Fact
 from ledger.history import History
 from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, contains, difference, moment, seconds, span, union
 from ledger.workdays import Calendar, add_months
@@ -74,14 +75,23 @@ def in_force(history: History, instant: Instant) -> bool:
     return contains(history.in_force, instant)
 
 
-def first_provable(history: History, since: Instant, broken: Callable[[History], bool]) -> Instant | None:
+def latest(history: History, kind: type[e.Event], instant: Instant) -> Fact | None:
+    """The latest fact of a type, by its own instant, at or before an instant, that counts for the contract."""
+    told = [fact for fact in history.of(kind) if at(fact) <= instant and history.counts(fact, at(fact))]
+    return max(told, key=lambda fact: (at(fact), fact.position), default=None)
+
+
+def first_provable(
+    history: History, since: Instant, broken: Callable[[History], bool], bearing: Sequence[type[e.Event]] = ()
+) -> Instant | None:
     """The earliest knowledge, from `since` on, that showed `broken`: after an entry learnt, or as time passed.
 
-    `since` is the breach's own instant or deadline: nothing is provable before it.
+    `since` is the breach's own instant or deadline: nothing is provable before it. `bearing` are the types whose
+    entries can show it (none named: any); others are not looked at.
     """
     if since <= history.now and _shown(history.as_known(moment(since)), broken):
         return since  # mostly so, and spares looking for what was learnt after it
-    learnt = {since, *(known_at for known_at in learnt_at(history) if known_at > since)}
+    learnt = {since, *(known_at for known_at in learnt_at(history, *bearing) if known_at > since)}
     upto = max(learnt) if history.known_at is None else max(since, ceil_seconds(history.known_at))
     return earliest(lambda known_at: _shown(history.as_known(moment(known_at)), broken), learnt, upto)
 

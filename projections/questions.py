@@ -103,7 +103,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("deletion_coherence", "4, 9", "whether a backup still holds a dossier on the last day to ask for it",
              (FIRST_DAY, LAST_DAY), "projections.deletions:deletion_coherence"),
     Question("recette_eligibility", "3", "whether the contract may have each option it has, and why not", (AT,),
-             "projections.recette:recette_eligibility"),
+             "projections.options:recette_eligibility"),
     Question("recette_limits", "4", "use of the recette environment against its limits", (AT,),
              "projections.recette:recette_limits"),
     Question("recette_refreshes", "4", "refreshes of recette data a year: included and billable", (),

@@ -1,9 +1,9 @@
-"""The recette environment: who may have one, how large it is, how old, and how often it is loaded anew.
+"""The recette environment: how large it is, how old, and how often it is loaded anew.
 
-Articles 3 and 4. An option is judged by what the contract covers at an instant (A3.4), the environment by its
-latest measure (A4.6). Of the loads a customer asks for, the first two of a year are included and the others
-billable (A4.7); the initial load is none of them (A3.6). A load belongs to the year of its request, or where
-none is known of its execution; years are local dates, `[anniversary, next anniversary)`.
+Articles 3 and 4. The environment is judged by its latest measure (A4.6). Of the loads a customer asks for, the first
+two of a year are included and the others billable (A4.7); the initial load is none of them (A3.6). A load belongs to
+the year of its request, or where none is known of its execution; years are local dates, `[anniversary, next
+anniversary)`. Who may have one is a matter of options.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ledger.spans import FOREVER, Instant, contains, moment, seconds
 from ledger.workdays import add_months
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
 from projections.frame import Frame, Frames
-from projections.ground import kinds_named, learnt_at
+from projections.ground import kinds_named, latest, learnt_at
 
 NOT_PROMISED = "the booklet says nothing of a recette environment"
 VERSIONS = (e.UpdateRolledOut, e.UpdateRolledBack)
@@ -51,42 +51,12 @@ class Load(NamedTuple):
 # --- questions ---
 
 
-def recette_eligibility(history: History, frames: Frames, at: Instant) -> Finding:
-    """Per option in force at an instant, whether the contract may have it, and what stands against it (A3.4).
-
-    More than 300 users is strict; the environments are those of the latest measure. What the booklet does not
-    ask stands against nothing.
-    """
-    terms, scope, measured = frames.at(at).terms, history.scope_at(at), _measured(history, at)
-    result: dict[str, Any] = {}
-    for option in sorted(scope.options):
-        against = []
-        if terms.options and option in terms.options.single_tenant_only and not scope.single_tenant:
-            against.append("not_single_tenant")
-        if option == "recette" and terms.recette is not None:
-            if scope.users <= terms.recette.more_than_users:
-                against.append("too_few_users")
-            if terms.recette.requires_option and terms.recette.requires_option not in scope.options:
-                against.append(f"no_{terms.recette.requires_option}")
-            if measured and measured.event.environments > terms.recette.environments:
-                against.append("too_many_environments")
-        result[option] = {"eligible": not against, "reasons": against}
-    workings = {
-        "named_users": scope.users, "more_than_users": terms.recette.more_than_users if terms.recette else None,
-        "single_tenant": scope.single_tenant, "options": sorted(scope.options),
-        "environments": measured.event.environments if measured else None,
-        "clause": f"art. {terms.options.article}" if terms.options else "not promised",
-    }  # fmt: skip
-    because = {*scope.positions, *positions_of([measured] if measured else [])}
-    return Finding(result=result, workings=workings, because=tuple(sorted(because)))
-
-
 def recette_limits(history: History, frames: Frames, at: Instant) -> Finding:
     """The latest measure at or before an instant against its limits, included, and the age of the version (A4.6).
 
     `over` is null where nothing was measured; `version_behind` where a version is unknown or not of numbers.
     """
-    terms, measured = frames.at(at).terms.recette, _measured(history, at)
+    terms, measured = frames.at(at).terms.recette, latest(history, e.RecetteMeasured, at)
     recette, production = (_version(_versions(history, place), at) for place in ("recette", "production"))
     over = _over(frames.at(at), measured) if measured and terms else None
     result = {
@@ -234,12 +204,6 @@ def _owed(history: History, fact: Fact) -> bool:
 # --- measures and versions ---
 
 
-def _measured(history: History, instant: Instant) -> Fact | None:
-    """The latest measure at or before an instant."""
-    told = [f for f in history.of(e.RecetteMeasured) if at(f) <= instant and history.counts(f, at(f))]
-    return max(told, key=lambda fact: (at(fact), fact.position), default=None)
-
-
 def _over(frame: Frame, measured: Fact) -> bool:
     terms = frame.terms.recette
     assert terms is not None
@@ -285,9 +249,10 @@ def _numbers(version: str) -> tuple[int, ...] | None:
 
 
 def _turns(history: History) -> list[Instant]:
-    """The instants at which one environment may come to be older than the other, or that begin to matter."""
+    """The instants up to now at which one environment may come to be older than the other, or that begin to matter."""
     found = {at(fact) for fact in history.of(*VERSIONS)} | {start for start, _ in history.in_force}
-    return sorted(found | {seconds(fact.event.effective_from) for fact in history.scope_changes})
+    found |= {seconds(fact.event.effective_from) for fact in history.scope_changes}
+    return sorted(instant for instant in found if instant <= history.now)  # what is to come has not come
 
 
 def _instant(fact: Fact | None) -> str | None:

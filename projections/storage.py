@@ -16,7 +16,7 @@ from ledger.history import History, positions_of
 from ledger.spans import FOREVER, Instant, contains, moment
 from projections.finding import Breach, Finding, at, ceil_seconds, earliest, text
 from projections.frame import Frame, Frames
-from projections.ground import kinds_named, learnt_at
+from projections.ground import kinds_named, latest, learnt_at
 
 GIGABYTE: dict[str, int] = {"decimal": 10**9, "binary": 2**30}  # bytes, by the switch `gigabyte` (Amb-25)
 # what may change a verdict of this subject, by how the names of its types begin
@@ -48,7 +48,7 @@ def storage(history: History, frames: Frames, at: Instant) -> Finding:
     `users` are those of the measure, or where it says none the named users of the contract. `limit_bytes` is
     null where the booklet promises no space; `bytes` and `over_bytes` where nothing fit was measured.
     """
-    measured = _measured(history, at)
+    measured = latest(history, e.StorageMeasured, at)
     space = _space(history, frames, measured, at)
     reading, terms = space.frame.reading, space.frame.terms.storage
     result = {"bytes": space.bytes, "limit_bytes": space.limit, "over_bytes": space.over, "users": space.users}
@@ -115,12 +115,6 @@ def _space(history: History, frames: Frames, measured: Fact | None, instant: Ins
     facts = (*extensions, *([measured] if measured else []))
     positions = {*positions_of(facts), *(scope.positions if told is None else ())}
     return Space(frame, users, held, limit, facts, tuple(sorted(positions)))
-
-
-def _measured(history: History, instant: Instant) -> Fact | None:
-    """The latest measure at or before an instant."""
-    told = [f for f in history.of(e.StorageMeasured) if at(f) <= instant and history.counts(f, at(f))]
-    return max(told, key=lambda fact: (at(fact), fact.position), default=None)
 
 
 def _extensions(history: History, instant: Instant) -> list[Fact]:

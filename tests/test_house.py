@@ -14,6 +14,7 @@ MODULES = sorted(p for floor in FLOORS for p in (ROOT / floor).rglob("*.py"))
 SUBJECTS = {
     "availability", "maintenance", "weather", "backups", "restores", "updates", "support", "anomalies", "dossiers",
     "service", "recette", "storage", "calls", "billing", "accounts", "dashboards", "deletions", "entitlements",
+    "options",
 }  # fmt: skip
 SHARED_GROUND = {"unavailability": "availability", "kept": "backups"}  # a subject's own second room
 # modules that may reach the machine: clocks, files, processes, databases, the network

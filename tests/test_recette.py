@@ -1,4 +1,4 @@
-"""Stories of the recette environment: who may have it, its limits and version, and its two loads a year."""
+"""Stories of the recette environment: its limits and version, and its two loads a year."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from projections.finding import Breach
 from projections.frame import Frames
-from projections.recette import breaches, recette_eligibility, recette_limits, recette_refreshes
+from projections.recette import breaches, recette_limits, recette_refreshes
 from tests.story import CONTRACT, at, history
 
 NOW = "2026-03-01T12:00:00Z"
@@ -54,11 +54,6 @@ def refused(refresh: str, at: str) -> tuple[Any, ...]:
     return load("refresh_refused", refresh, at, reason="no time")
 
 
-def eligibility(*lines: Any, when: str = NOW, booklet: str = "cegid-expert") -> Any:
-    told = history(*lines, booklet=booklet)
-    return recette_eligibility(told, Frames(told), at(when)).result
-
-
 def limits(*lines: Any, when: str = NOW, booklet: str = "cegid-expert") -> Any:
     told = history(*lines, booklet=booklet)
     return recette_limits(told, Frames(told), at(when)).result
@@ -77,38 +72,6 @@ def rows(*lines: Any, booklet: str = "cegid-expert", **known: Any) -> list[Breac
 
 def codes(*lines: Any, **known: Any) -> list[tuple[str, str]]:
     return [(row.obligation, row.what) for row in rows(*lines, **known)]
-
-
-# --- A3.4 ---
-
-
-@pytest.mark.parametrize(
-    ("data", "reasons"),
-    [
-        ({"production_named_users": 301}, []),
-        ({"production_named_users": 300}, ["too_few_users"]),
-        ({"single_tenant": False}, ["not_single_tenant"]),
-        ({"options": ["recette"]}, ["no_personalised_update"]),
-    ],
-)
-def test_a_recette_is_for_more_than_300_users_alone_on_their_service_with_updates_of_their_own(
-    data: dict[str, Any], reasons: list[str]
-) -> None:
-    assert eligibility(started(**data))["recette"] == {"eligible": not reasons, "reasons": reasons}
-
-
-def test_one_recette_at_most() -> None:
-    assert eligibility(WITH, measured("2026-02-01T08:00:00Z", 1, 1))["recette"]["eligible"]
-    found = eligibility(WITH, measured("2026-02-01T08:00:00Z", 1, 1, environments=2))
-    assert found["recette"]["reasons"] == ["too_many_environments"]
-
-
-def test_options_are_those_in_force_at_the_instant() -> None:
-    bare = started(options=[])
-    taken = ("2026-01-01T08:00:00Z", "option_subscribed",
-             {"option": "personalised_update", "effective_from": "2026-03-01T12:00:00Z"})  # fmt: skip
-    assert eligibility(bare, taken, when="2026-03-01T11:59:59Z") == {}
-    assert eligibility(bare, taken) == {"personalised_update": {"eligible": True, "reasons": []}}
 
 
 # --- A4.6 ---
@@ -243,6 +206,16 @@ def test_a_load_found_to_be_the_second_is_provable_once_the_other_is_retracted()
     assert row.first_knowable_at == at("2026-03-01T08:00:00Z")
 
 
+def test_an_option_still_to_begin_is_behind_nothing_yet() -> None:
+    lines = [
+        started(options=["personalised_update"]), rolled_out("recette", "26.1", "2026-01-10T08:00:00Z"),
+        rolled_out("production", "26.2", "2026-01-11T08:00:00Z", update="U2"),
+        ("2026-02-01T08:00:00Z", "option_subscribed", {"option": "recette", "effective_from": "2026-04-01T08:00:00Z"}),
+    ]  # fmt: skip
+    assert rows(*lines, known_at="2026-04-01T07:59:59Z") == []
+    assert [row.on for row in rows(*lines, known_at="2026-04-01T08:00:00Z")] == [at("2026-04-01T08:00:00Z")]
+
+
 @settings(max_examples=40, deadline=None)
 @given(days=st.lists(st.dates(date(2025, 9, 1), date(2028, 8, 31)), max_size=8))
 def test_no_year_includes_more_than_two_and_every_load_is_included_or_billable(days: list[date]) -> None:
@@ -257,5 +230,4 @@ def test_a_booklet_without_recette_promises_nothing() -> None:
     lines = (WITH, measured("2026-02-01T08:00:00Z", 99, 99), done("R1", "2025-12-01T08:00:00Z", billed=True))
     assert limits(*lines, booklet="always-on")["over"] is None
     assert refreshes(*lines, booklet="always-on") == {}
-    assert eligibility(*lines, booklet="always-on")["recette"]["eligible"]
     assert rows(*lines, booklet="always-on") == []
