@@ -13,6 +13,7 @@ from ledger.checks import check
 from ledger.cloudevents import Draft
 from ledger.codec import Entry, Unread, payload_of, topic_of
 from ledger.corrections import check_identity, replacement, withdrawn
+from ledger.dossier_parts import check_parts
 from ledger.errors import Refused
 from ledger.events import (
     CalendarPublished,
@@ -80,6 +81,7 @@ def _checked(
     replaced = replacement(original, event)
     check(replaced, recorded_at)
     check_days(replaced, recorded_at, known.published.zones)
+    check_parts(replaced, known.published.parts, before=original)
     known.check_names(replaced, stream, original)
     check_identity(original, replaced)
     return msgspec.structs.replace(event, data=payload_of(replaced))

@@ -229,6 +229,12 @@ def _check_activity(event: Any, recorded_at: datetime) -> None:
         raise Refused("occurred_after_recorded", f"last_entry_date {event.last_entry_date} lies ahead")
 
 
+def _check_parts(event: Any, recorded_at: datetime) -> None:
+    """Which parts there are is for `dossier_parts.py`."""
+    if len(set(event.parts)) != len(event.parts):
+        raise Refused("unknown_value", f"{_at(event, 'parts')}: the same part twice")
+
+
 def _check_rollout(event: Any, recorded_at: datetime) -> None:
     if event.kind == "version" and event.changes_version_number is False:
         raise Refused("bad_field", f"{e.wire_name(type(event).__name__)}: a version changes its number (article 10.1)")
@@ -282,6 +288,7 @@ SPECIAL = {
     e.UpdateAnnounced: _check_rollout,
     e.UpdateDateAgreed: _check_agreed,
     e.DossierActivityRecorded: _check_activity,
+    e.DossierDeleted: _check_parts,
     e.CalendarPublished: _check_calendar,
     e.TermsVersionPublished: _check_terms,
     e.ReadingAdopted: _check_switches,

@@ -776,7 +776,7 @@ class DossierUnticked(Event):
 
 
 class DossierDeleted(Event):
-    """Parts of the dossier were deleted."""
+    """Parts of the dossier were deleted, as the booklet names them (`sql_base`, `box`, `dp` …), or `other`."""
 
     dossier: Id
     at: Instant

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ledger.terms import Booklet
     from ledger.workdays import CalendarData
 
+PARTS = ("deleted_parts", "kept_parts")  # of a booklet's table `dossiers`
+
 
 def published_terms(booklet: Booklet, since: datetime) -> TermsVersionPublished:
     """The event that publishes a booklet, whole, in force from an instant."""
@@ -46,6 +48,7 @@ class Published:
         self._stored = stored
         self._batch = batch
         self._zones: frozenset[str] = frozenset()
+        self._parts: frozenset[str] | None = None
 
     def check_booklet(self, name: str) -> None:
         """Raise `Refused("unknown_terms")` unless a version of the booklet stands; a contract cannot run on none."""
@@ -69,6 +72,13 @@ class Published:
                 e.content["zone"] for e in self._standing() if isinstance(e, TermsVersionPublished)
             )
         return self._zones
+
+    def parts(self) -> frozenset[str]:
+        """The parts of a dossier, going or kept, that the booklets name that stand when the batch first asks."""
+        if self._parts is None:
+            tables = [e.content.get("dossiers", {}) for e in self._standing() if isinstance(e, TermsVersionPublished)]
+            self._parts = frozenset(part for table in tables for key in PARTS for part in table.get(key, ()))
+        return self._parts
 
     def _standing(self, without: int | None = None) -> list[Event]:
         stored = [(row.position, decode_entry(row.state)) for row in self._stored()]

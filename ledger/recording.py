@@ -25,6 +25,7 @@ from ledger.cloudevents import Draft
 from ledger.codec import TOPICS, Entry, decode_entry, encode_entries, encode_entry, salts
 from ledger.columns import FEWEST, sound
 from ledger.corrections import ACTS
+from ledger.dossier_parts import check_parts
 from ledger.errors import Refused
 from ledger.events import Event, TreeStarted
 from ledger.knowledge import Knowledge
@@ -278,6 +279,7 @@ class _Batch:
         if kind not in self._sound:
             check(event, self.recorded_at)
             check_days(event, self.recorded_at, known.published.zones)
+            check_parts(event, known.published.parts)
         plan = PLANS.get(kind)
         if plan is not None:
             if kind in NAMING:

@@ -140,6 +140,11 @@ def test_a_deletion_takes_the_sql_base_the_portal_and_the_box_and_nothing_else()
     assert (row.on, row.contested, row.because) == (at(ON), False, (11,))
 
 
+def test_a_part_in_words_no_booklet_has_stands_from_before_and_is_one_to_be_kept() -> None:
+    assert [row.amount for row in rows(deleted(ON, "sql_base", "SQL"))] == ["SQL"]
+    assert [row.amount for row in rows(deleted(ON, "box", "other"))] == ["other"]
+
+
 def test_parts_corrected_later_are_provable_from_the_correction_on() -> None:
     wrong = {"dossier": "D1", "at": ON, "parts": ["ged"]}
     corrected = ("2026-05-01T08:00:00Z", "corrected", {"target": "x1", "data": wrong, "reason": "read the log again"})
