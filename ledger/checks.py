@@ -235,6 +235,11 @@ def _check_parts(event: Any, recorded_at: datetime) -> None:
         raise Refused("unknown_value", f"{_at(event, 'parts')}: the same part twice")
 
 
+def _check_waiver(event: Any, recorded_at: datetime) -> None:
+    if not event.reference.strip():
+        raise Refused("missing_field", f"{_at(event, 'reference')} is blank; name the writing (article 3)")
+
+
 def _check_rollout(event: Any, recorded_at: datetime) -> None:
     if event.kind == "version" and event.changes_version_number is False:
         raise Refused("bad_field", f"{e.wire_name(type(event).__name__)}: a version changes its number (article 10.1)")
@@ -289,6 +294,7 @@ SPECIAL = {
     e.UpdateDateAgreed: _check_agreed,
     e.DossierActivityRecorded: _check_activity,
     e.DossierDeleted: _check_parts,
+    e.ServiceReviewWaived: _check_waiver,
     e.CalendarPublished: _check_calendar,
     e.TermsVersionPublished: _check_terms,
     e.ReadingAdopted: _check_switches,

@@ -96,6 +96,7 @@ SAID: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("an emergency with its reason", "maintenance_started", {**WORK, "kind": "emergency", "urgency_reason": "CVE"}, None),
     ("an emergency with blanks for a reason", "maintenance_started", {**WORK, "kind": "emergency", "urgency_reason": "  "}, "no_reason"),
     ("an emergency without", "maintenance_started", {**WORK, "kind": "emergency"}, "no_reason"),
+    ("a review waived in no writing", "service_review_waived", {"month": "2026-03", "reference": "  "}, "missing_field"),
     ("an exclusion with a URL", "exclusion_claimed", {**CLAIM, "evidence": ["https://example.org/t/1"]}, None),
     ("an exclusion without evidence", "exclusion_claimed", {**CLAIM, "evidence": []}, "no_evidence"),
     ("evidence of no form", "outage_started", {**OUT, "evidence": ["ticket 12"]}, "bad_evidence"),
