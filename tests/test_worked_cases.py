@@ -73,9 +73,16 @@ def answered(events: list[dict[str, Any]], asked: dict[str, Any]) -> Any:
     known = told(events, asked)
     try:
         named = question(asked["question"])
-        return answer_from(known, named, read(named, asked.get("params", {})), switches).result
+        return listed(answer_from(known, named, read(named, asked.get("params", {})), switches).result, asked.get("rows"))
     except Refused as refused:
         return {"refused": refused.code}
+
+
+def listed(result: Any, rows: dict[str, Any] | None) -> Any:
+    """Of the register the rows `of` an obligation, and of each what to `show`; of anything else all."""
+    if rows is None:
+        return result
+    return sorted([row[name] for name in rows["show"]] for row in result if row["obligation"] == rows["of"])
 
 
 def told(events: list[dict[str, Any]], asked: dict[str, Any]) -> History:
