@@ -313,6 +313,10 @@ class SupportTerms(Promise, frozen=True):
         """The plan's own terms; None where it has no support clock."""
         return {"connect": self.connect, "open": self.open, "private": self.private}[plan]
 
+    def handles(self, channel: str | None) -> bool:
+        """Whether requests by a channel are support's to handle, however it is written: `SAM` is `sam` (A3.3)."""
+        return channel is None or channel.strip().casefold() not in map(str.casefold, self.not_support_channels)
+
     def week_for(self, plan: Plan, reading: Reading) -> Week | None:
         """The plan's period of opening, in which its working hours run (D-SUP-OPEN, D-SUP-PRIV).
 

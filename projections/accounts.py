@@ -15,7 +15,7 @@ from ledger.history import History, positions_of
 from ledger.spans import Instant
 from projections.finding import Breach, Finding, at, text
 from projections.frame import Frames
-from projections.ground import days_span, first_provable
+from projections.ground import days_span, ended_at, first_provable
 
 KINDS = (e.AccountInstructionReceived, e.AccountInstructionExecuted)
 CLAUSE = "11"
@@ -64,12 +64,12 @@ def accounts(history: History, frames: Frames) -> Finding:
 
 
 def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
-    """Rows of A11.1 for executions without instruction, filed at the execution, local dates both included.
+    """Rows of A11.1 for executions without instruction, up to the contract's end; filed there, both dates included.
 
     One whose instruction came afterwards is contested: the customer said then that it wanted it.
     """
     start, end = days_span(frames, first, last)
-    rows = [_breach(history, each) for each in _instructions(history) if each.unasked]
+    rows = [_breach(history, each) for each in _unasked(history)]
     return sorted((row for row in rows if start <= row.on < end), key=lambda row: (row.on, row.subject))
 
 
@@ -94,12 +94,18 @@ def _instructions(history: History) -> list[Instruction]:
     return sorted(listed, key=lambda each: (each.began_at, each.id))
 
 
+def _unasked(history: History) -> list[Instruction]:
+    """Those executed without an instruction while the contract ran; what is removed after its end was not asked for."""
+    end = ended_at(history)
+    return [i for i in _instructions(history) if i.unasked and i.executed is not None and at(i.executed) < end]
+
+
 def _breach(history: History, each: Instruction) -> Breach:
     assert each.executed is not None
     on = at(each.executed)
 
     def broken(then: History) -> bool:
-        return any(i.id == each.id and i.unasked for i in _instructions(then))
+        return any(i.id == each.id for i in _unasked(then))
 
     return Breach(
         obligation="A11.1", clause=CLAUSE, what="executed_without_instruction", subject=each.id, period=text(on),

@@ -197,7 +197,7 @@ def _clock_from(history: History, anomaly: Anomaly, clock: Clock, ended_at: Inst
     registered_at, support = at(anomaly.request), clock.frame.terms.support
     name = cast(e.Plan, history.scope_at(registered_at).plan)
     plan, waiting = support.plan(name), clock_of(history, clock.frame, name)
-    if plan is None or anomaly.request.event.channel in support.not_support_channels:
+    if plan is None or not support.handles(anomaly.request.event.channel):
         return None, "anomaly_clock=end_of_8h, and its request started no clock"
     end = waiting.after(registered_at, plan.response_seconds)
     return end, "anomaly_clock=end_of_8h, and clocks stopped for good before" if end is None else None

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 from ledger import events as e
 from ledger.corrections import Fact
 from ledger.history import History, positions_of
-from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, difference, intersection, length, span, union
+from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, contains, difference, intersection, length, span, union
 from ledger.tables import week_of
 from ledger.workdays import Week
 from projections.finding import Breach, Finding, at, known_since, spans_text, text
@@ -162,7 +162,8 @@ def call_priority(history: History, frames: Frames, first: date, last: date) -> 
     """Calls answered from `first` to `last`, local days included, while one with priority waited (A12.9).
 
     A call without priority passes none that has it; of two that have it, the one that came first goes first. A
-    call waits from the second after it came to its answer: what comes or ends in the same second waits not.
+    call waits from the second after it came to its answer: what comes or ends in the same second waits not. What
+    was answered while no support was owed passed nobody.
     """
     passed = _passed(history, frames, days_span(frames, first, last))
     return Finding(
@@ -202,10 +203,10 @@ def _calls(history: History, frames: Frames) -> list[Call]:
 
 
 def _passed(history: History, frames: Frames, within: Span) -> list[Passed]:
-    calls = _calls(history, frames)
+    calls, stopped = _calls(history, frames), without_support(history)
     found = []
     for call in calls:
-        if call.answered is None or not within[0] <= call.until < within[1]:
+        if call.answered is None or not within[0] <= call.until < within[1] or contains(stopped, call.until):
             continue
         frame, scope = frames.at(call.until), history.scope_at(call.until)
         plan = frame.terms.support.plan(cast(e.Plan, scope.plan))

@@ -120,7 +120,7 @@ def _request(history: History, frames: Frames, fact: Fact, ends: list[Fact], sto
     plan, week = frame.terms.support.plan(plan_name), frame.terms.support.week_for(plan_name, frame.reading)
     answered_at = min((at(f) for f in ends if isinstance(f.event, ENDS)), default=None)
     month, taken, facts = _month(frames, at(fact)), answered_at is not None, [fact, *ends]
-    if plan is None or week is None or fact.event.channel in frame.terms.support.not_support_channels:
+    if plan is None or week is None or not frame.terms.support.handles(fact.event.channel):
         return Request(fact, month, taken, None, "not_judged", facts)
     closed = union(frame.calendar.closings, stopped)
     running = structs.replace(frame.calendar, closings=closed, openings=difference(frame.calendar.openings, stopped))

@@ -23,6 +23,7 @@ from ledger.workdays import add_months
 from projections.dossier_facts import Dossier, asked, dossiers_of, knowable
 from projections.finding import Breach, Finding, at, text
 from projections.frame import Frame, Frames
+from projections.ground import ended_at
 from projections.periods import days_between
 
 LONGEST_KEPT_DAYS = 3660  # how far back a tier is looked for: ours, longer than any delay of a booklet in use
@@ -112,11 +113,12 @@ def deletion_coherence(history: History, frames: Frames, first: date, last: date
 def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
     """Rows of A4.4 filed at the deletion and of A4.5 filed at the request, local dates, both included.
 
-    No delay is set for the quote: one that is missing shows as contested until it is given.
+    What is deleted once the contract is over was not promised to be kept. No delay is set for the quote: one that
+    is missing shows as contested until it is given.
     """
     found: list[Breach] = []
     for dossier in dossiers_of(history):
-        for row in _broken(frames, dossier):
+        for row in _broken(history, frames, dossier):
             if first <= frames.at(row.on).calendar.local_date(row.on) <= last:
                 found.append(_dated(history, frames, dossier, row))
     return sorted(found, key=lambda row: (row.on, row.obligation, row.subject))
@@ -135,13 +137,14 @@ class Row(NamedTuple):
     facts: list[Fact]
 
 
-def _broken(frames: Frames, dossier: Dossier) -> Iterator[Row]:
+def _broken(history: History, frames: Frames, dossier: Dossier) -> Iterator[Row]:
+    end = ended_at(history)
     for recovery in _recoveries(frames, dossier):
         terms, deleted = recovery.frame.terms.dossiers, recovery.deleted
         if terms is None:
             continue
         extra = sorted(set(deleted.event.parts) - set(terms.deleted_parts))
-        if extra:  # A4.4
+        if extra and at(deleted) < end:  # A4.4
             gone, allowed = ", ".join(extra), ", ".join(terms.deleted_parts)
             yield Row("A4.4", "deleted_too_much", at(deleted), terms.article, gone, allowed, False, [deleted])
         if recovery.in_time and recovery.quoted is None and recovery.requested:  # A4.5
@@ -151,7 +154,7 @@ def _broken(frames: Frames, dossier: Dossier) -> Iterator[Row]:
 
 def _dated(history: History, frames: Frames, dossier: Dossier, row: Row) -> Breach:
     def shown(then: History, same: Dossier) -> bool:
-        return any((r.obligation, r.what, r.on) == row[:3] for r in _broken(frames, same))
+        return any((r.obligation, r.what, r.on) == row[:3] for r in _broken(then, frames, same))
 
     return Breach(
         obligation=row.obligation, clause=row.clause, what=row.what, subject=dossier.name, period=text(row.on),

@@ -159,10 +159,17 @@ def subscriptions(history: History, frames: Frames, at: Instant) -> Finding:
 
 
 def breaches(history: History, frames: Frames, first: date, last: date) -> list[Breach]:
-    """The customer's rows of A3.5: counts below the users, made on a local date `first` to `last`, both included."""
+    """The customer's rows of A3.5: counts below the users while the contract was in force.
+
+    Filed at the count, from `first` to `last`, local dates, both included.
+    """
     start, end = ground.days_span(frames, first, last)
-    short = [c for c in _counted(history, frames) if c.short_by and start <= instant_of(c.fact) < end]
+    short = [c for c in _short(history, frames) if start <= instant_of(c.fact) < end]
     return [_row(history, frames, count) for count in short]
+
+
+def _short(history: History, frames: Frames) -> list[Count]:
+    return [c for c in _counted(history, frames) if c.short_by and ground.in_force(history, instant_of(c.fact))]
 
 
 def _counted(history: History, frames: Frames) -> list[Count]:
@@ -180,7 +187,7 @@ def _row(history: History, frames: Frames, count: Count) -> Breach:
     on = instant_of(count.fact)
 
     def broken(then: History) -> bool:
-        return any(c.fact.position == count.fact.position and c.short_by for c in _counted(then, frames))
+        return any(c.fact.position == count.fact.position for c in _short(then, frames))
 
     return Breach(
         obligation="A3.5", clause=count.article, what="client_subscriptions_short", subject="office_subscriptions",

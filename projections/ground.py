@@ -75,6 +75,11 @@ def in_force(history: History, instant: Instant) -> bool:
     return contains(history.in_force, instant)
 
 
+def ended_at(history: History) -> Instant:
+    """When the contract ends, and with it all that is owed; `FOREVER` while no end is known."""
+    return min((seconds(fact.event.effective_from) for fact in history.own(e.ContractTerminated)), default=FOREVER)
+
+
 def latest(history: History, kind: type[e.Event], instant: Instant) -> Fact | None:
     """The latest fact of a type, by its own instant, at or before an instant, that counts for the contract."""
     told = [fact for fact in history.of(kind) if at(fact) <= instant and history.counts(fact, at(fact))]

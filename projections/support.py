@@ -259,7 +259,7 @@ def _unstarted(history: History, period: Period, request: Request, week: Week) -
     channel = request.facts[e.SupportRequestRegistered].event.channel
     if since < frame.calendar.at(support_start(history, frame.calendar)):
         return "registered before support began"
-    if channel in frame.terms.support.not_support_channels:
+    if not frame.terms.support.handles(channel):
         return f"channel {channel} handles no requests (A3.3)"
     if frame.reading.out_of_hours == "not_counted" and not frame.calendar.opening(week, (since, since + 1)):
         return "registered out of hours, with out_of_hours=not_counted"

@@ -55,6 +55,7 @@ def _inner(language: Language, words: Mapping[str, str], inner: Any, title: str,
         if not all(isinstance(row, Mapping) for _, row in named):
             yield from _of(language, words, inner, title, within)
             return
+    named = [(key, dict(_readings(row))) for key, row in named]
     columns = [c for c in dict.fromkeys(key for _, row in named for key in row) if _told(c, named)]
     deep = any(_many(key, value) for _, row in named for key, value in row.items())
     if deep or len(columns) > MOST_COLUMNS or (len(named) == 1 and isinstance(inner, Mapping)):

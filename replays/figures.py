@@ -28,9 +28,10 @@ def leaves(value: Any, path: str = "") -> Leaves:
 
 
 def _row_name(row: Mapping[str, Any]) -> str:
-    """A row of the register goes by what it is, not by where it stands."""
+    """A row goes by what it is, not by where it stands: of the register, of a thing, of a threshold, of a closure."""
     names = [str(row[k]) for k in ("obligation", "what", "subject", "period") if k in row]
-    return " ".join(names) if names else str(row.get("id", sorted(row.items())))
+    names = names or [str(row[k]) for k in ("id", "threshold", "closed_at") if k in row][:1]
+    return " ".join(names) if names else str(sorted(row.items()))
 
 
 def difference(before: Leaves, after: Leaves) -> dict[str, list[Any]]:

@@ -50,6 +50,12 @@ def test_an_instruction_not_carried_out_is_open_and_no_breach() -> None:
     assert rows(told) == []
 
 
+def test_what_is_removed_once_the_contract_is_over_needs_no_instruction() -> None:
+    over = ("2026-01-02T08:00:00Z", "contract_terminated", {"effective_from": "2026-03-02T08:00:00Z"})
+    lines = (executed("2026-03-02T07:59:59Z", name="I1"), executed("2026-03-02T08:00:00Z", name="I2"))
+    assert rows(history(STARTED, over, *lines)) == [("I1", "no instruction", False)]
+
+
 def test_what_nobody_asked_for_is_a_finding_until_an_instruction_is_known() -> None:
     told = (STARTED, executed("2026-03-02T08:00:00Z"), received("2026-03-01T08:00:00Z", known="2026-03-09T00:00:00Z"))
     early = history(*told, known_at="2026-03-08T00:00:00Z")

@@ -129,6 +129,16 @@ def test_a_call_without_priority_passes_none_that_waits(came: str, went: str, an
     assert [(r.obligation, r.subject) for r in rows] == ([("A12.9", "N")] if passed else [])
 
 
+def test_no_call_is_passed_over_while_no_support_is_owed() -> None:
+    calls = [received("P", "2026-03-02T10:00:00Z", True), received("N", "2026-03-02T10:00:05Z"), answered("N", "2026-03-02T10:01:00Z")]
+    suspended = ("2026-03-02T09:00:00Z", "support_suspended", {"at": "2026-03-02T09:00:00Z", "reason": "untrained users"})
+    assert len(violations(history(PRIVATE, *calls))) == 1
+    assert violations(history(PRIVATE, suspended, *calls)) == []
+    for end, found in (("2026-03-02T10:01:00Z", 0), ("2026-03-02T10:01:01Z", 1)):
+        over = ("2026-01-02T08:00:00Z", "contract_terminated", {"effective_from": end})
+        assert len(violations(history(PRIVATE, over, *calls))) == found
+
+
 def test_calls_with_priority_go_in_the_order_they_came() -> None:
     told = history(
         PRIVATE,

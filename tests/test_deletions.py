@@ -145,6 +145,12 @@ def test_a_part_in_words_no_booklet_has_stands_from_before_and_is_one_to_be_kept
     assert [row.amount for row in rows(deleted(ON, "box", "other"))] == ["other"]
 
 
+def test_once_the_contract_is_over_nothing_is_promised_to_be_kept() -> None:
+    for end, found in (("2026-03-03T10:00:00+01:00", []), ("2026-03-03T10:00:01+01:00", ["dp"])):
+        over = ("2026-01-03T08:00:00Z", "contract_terminated", {"effective_from": end})
+        assert [row.amount for row in rows(over, deleted("2026-03-03T10:00:00+01:00", "sql_base", "dp"))] == found
+
+
 def test_parts_corrected_later_are_provable_from_the_correction_on() -> None:
     wrong = {"dossier": "D1", "at": ON, "parts": ["ged"]}
     corrected = ("2026-05-01T08:00:00Z", "corrected", {"target": "x1", "data": wrong, "reason": "read the log again"})

@@ -97,6 +97,12 @@ def test_the_count_names_its_users_and_the_latest_counts() -> None:
     assert [r.first_knowable_at for r in breaches(told, Frames(told), *MARCH)] == [at("2026-03-02T08:00:00Z")]
 
 
+def test_no_subscription_is_owed_outside_the_contract() -> None:
+    over = ("2026-02-01T08:00:00Z", "contract_terminated", {"effective_from": "2026-03-02T08:00:00Z"})
+    told = history(STARTED, over, counted("2026-03-02T07:59:59Z", 1), counted("2026-03-02T08:00:00Z", 2))
+    assert [row.amount for row in breaches(told, Frames(told), *MARCH)] == ["1 subscriptions"]
+
+
 def test_another_booklet_may_promise_none_of_it() -> None:
     from ledger.terms import load_booklet
 

@@ -277,6 +277,12 @@ def test_a_request_given_to_the_sam_starts_no_clock_a3_3() -> None:
     assert finding.workings["requests"]["R"]["why"] == "channel sam handles no requests (A3.3)"
 
 
+@pytest.mark.parametrize(("channel", "state"), [("SAM", "not_counted"), ("Sam ", "not_counted"), ("samples", "missed")])
+def test_the_sam_is_the_sam_however_it_is_written_a3_3(channel: str, state: str) -> None:
+    finding = asked(STARTED, registered("R", "2026-03-02T09:00:00+01:00", channel=channel))
+    assert finding.result["requests"]["R"]["state"] == state
+
+
 @pytest.mark.parametrize(
     ("registered_at", "counted"),
     [
