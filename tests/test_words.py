@@ -346,6 +346,9 @@ def test_no_name_for_programs_is_shown_of_any_answer(lang: Language) -> None:
                 answered = answer_from(known, question(each["question"]), read(question(each["question"]), each.get("params", {})), each.get("reading", {}))
             except Refused:
                 continue
+            if "rows" in each:  # of a year's register, what the case is about
+                rows = [row for row in answered.result if row["obligation"] == each["rows"]["of"]]
+                answered = msgspec.structs.replace(answered, result=rows)
             left[case["title"]] = shown(lang, answered, ids_of(known))
     assert {name: found for name, found in left.items() if found} == {}
 
