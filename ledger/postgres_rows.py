@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from ledger.postgres_schema import COLUMNS
 from ledger.store import NewRow
+from ledger.tiles import WIDTH
 
 if TYPE_CHECKING:
     from ledger.postgres_schema import Connection
 
+PORTION = 2 * WIDTH  # about as many rows as the way to the server holds, so that neither end waits for the other
 FEW = 16  # rows that go in by one INSERT, which can be sent with the COMMIT; COPY is a conversation
 _INSERT = f"INSERT INTO stored_events ({COLUMNS}) VALUES (%s, %s, %s, %s, %b)"
 COPY = f"COPY stored_events ({COLUMNS}) FROM STDIN (FORMAT BINARY)"

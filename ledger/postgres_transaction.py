@@ -74,6 +74,10 @@ class PostgresTransaction:
         if kind is None and self._failure is not None:
             raise self._failure  # its caller swallowed it: what was inserted is incomplete
 
+    @property
+    def portion(self) -> int:
+        return postgres_rows.PORTION
+
     def last(self) -> Row | None:
         before = 0 if self._last is None else self._last.position
         return self._last if self._position == before else self._ask(sql.last_row)

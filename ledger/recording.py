@@ -35,10 +35,8 @@ from ledger.order import PLANS, Plan, fold
 from ledger.references import NAMING
 from ledger.store import NewRow, Row, Store, Transaction
 from ledger.streams import StreamState, without_collector
-from ledger.tiles import WIDTH
 
 LEARNT_AHEAD = 64  # streams of a batch, at most, that are learnt before it asks for the lock
-PORTION = 4 * WIDTH  # entries taken and put together: what the processor's own memory holds
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
 PLAIN = frozenset(PLANS) & ORDINARY - NAMING  # their order is all there is to ask, once they are sound
 new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__new__, NewRow))  # half its cost
@@ -196,12 +194,12 @@ class _Batch:
 
         A portion ends where a tile of the tree may be full, so that none is begun twice.
         """
-        start, before = 0, 0
+        start, before, portion = 0, 0, self._transaction.portion
         while start < len(drafts) or start == 0:
-            over = 0 if self._next == before else (self._next - 1) % PORTION  # where nothing was new, none was begun
+            over = 0 if self._next == before else (self._next - 1) % portion  # where nothing was new, none was begun
             before = self._next
-            yield drafts[start : start + PORTION - over]
-            start += PORTION - over
+            yield drafts[start : start + portion - over]
+            start += portion - over
 
     def _put(self, *, more: bool) -> None:
         """What was taken goes into the store and the tree."""

@@ -71,6 +71,10 @@ class SQLiteTransaction:
         finally:
             beside.close()  # or a statement not begun yet would be carried out after the end, as a write of its own
 
+    @property
+    def portion(self) -> int:
+        return sql.BESIDE
+
     def last(self) -> Row | None:
         row = self._ask(sql.last_row)
         self._position = row.position if row else 0

@@ -69,6 +69,10 @@ class NewRow(NamedTuple):
 class Transaction(Protocol):
     """What a writer sees under the write lock: nobody else appends until it ends."""
 
+    @property
+    def portion(self) -> int:
+        """How many rows of a long batch it had best be given at once: a few tiles of the tree, whole."""
+
     def last(self) -> Row | None:
         """The last entry of the ledger, or None. Raises `Refused("damaged_ledger")` if later ones are gone."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ledger import open_ledger
-from ledger.recording import PORTION
+from ledger.sqlite_schema import BESIDE
 from replays.verify import verify
 from tests.conftest import Clock
 from tests.story import CONTRACT
@@ -95,7 +95,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged_and_leaves_no_half_batch(
 
 
 def test_a_writer_killed_while_rows_go_in_beside_it_leaves_whole_batches(tmp_path: Path) -> None:
-    path, many = tmp_path / "book.db", 5 * PORTION
+    path, many = tmp_path / "book.db", 5 * BESIDE
     started(path)
     done = 0
     for after in (0.01, 0.04, 0.08, 0.12):  # a batch takes about as long as the last

@@ -22,7 +22,7 @@ import pytest
 from ledger import open_ledger
 from ledger.errors import Refused
 from ledger.heads import reread
-from ledger.recording import PORTION
+from ledger.sqlite_schema import BESIDE
 from tests.conftest import Clock
 from tests.story import CONTRACT
 from tests.traced import CAN_FAIL, OTHERS, SYNCS, WRITES, traced
@@ -218,7 +218,7 @@ def test_a_disk_that_fills_at_any_byte_refuses_and_goes_on_when_there_is_room(pl
 
 def test_a_disk_that_fills_amid_a_long_batch_refuses_all_of_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledger.sqlite_store.WRITER_CACHE_KIB", 64)  # so that pages go to the disk before the commit
-    before, batch = count_of(place), outages(BEFORE, 5 * PORTION)
+    before, batch = count_of(place), outages(BEFORE, 5 * BESIDE)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with opened(place, create=False) as book:
         for limit in (100_000, 400_000, 900_000, 1_600_000):

@@ -19,7 +19,6 @@ from ledger import codec, open_ledger, postgres_tree, tree
 from ledger.belonging import LEDGER_STREAM
 from ledger.errors import Refused
 from ledger.knowledge import Knowledge
-from ledger.recording import PORTION
 from ledger.sqlite_queue import WriterQueue
 from ledger.sqlite_schema import AT_ONCE, BESIDE
 from ledger.store import NewRow, Store, open_store
@@ -62,7 +61,7 @@ def stored(book: Any) -> list[tuple[bytes]]:
 
 
 def test_a_batch_in_portions_stores_what_many_batches_would(url: str, tmp_path: Path) -> None:
-    told = [OPENING, *outages(0, 2 * PORTION + 70)]
+    told = [OPENING, *outages(0, 2 * BESIDE + 70)]
     with opened(url) as book, opened(str(tmp_path / "other.db")) as other:
         receipts = book.record(told)
         for start in range(0, len(told), 300):
@@ -79,8 +78,8 @@ def test_a_batch_refused_in_its_last_portion_leaves_nothing_and_names_the_line(u
         before = stored(book)
         ended = {**ENVELOPE, "id": "e", "type": "outage_ended", "data": {"outage": "none", "at": "2025-06-01T00:00:00Z"}}
         with pytest.raises(Refused, match="end_without_start") as refused:
-            book.record([*outages(0, 2 * PORTION), ended])
-        assert (refused.value.line, refused.value.event_id) == (2 * PORTION + 1, "e")
+            book.record([*outages(0, 2 * BESIDE), ended])
+        assert (refused.value.line, refused.value.event_id) == (2 * BESIDE + 1, "e")
         assert stored(book) == before
         assert book.record(outages(0, 1))[0].position == FIRST + 1, "and its streams are known as they stand"
 
@@ -125,20 +124,20 @@ def test_amid_many_of_its_type_an_event_is_refused_as_alone(
 
 def test_a_later_portion_corrects_and_repeats_what_an_earlier_one_put(url: str) -> None:
     with opened(url) as book:
-        told = [OPENING, *outages(0, PORTION), correction(7, "o7", effect="no_login"), outage(9)]
+        told = [OPENING, *outages(0, BESIDE), correction(7, "o7", effect="no_login"), outage(9)]
         *_, corrected, repeated = book.record(told)
-        assert (corrected.position, corrected.outcome) == (FIRST + PORTION + 1, "recorded")
+        assert (corrected.position, corrected.outcome) == (FIRST + BESIDE + 1, "recorded")
         assert (repeated.position, repeated.outcome) == (FIRST + 10, "already_recorded")
         with pytest.raises(Refused, match="conflict"):
-            book.record([*outages(PORTION, PORTION), outage(PORTION, effect="no_login")])
+            book.record([*outages(BESIDE, BESIDE), outage(BESIDE, effect="no_login")])
         assert book.position == corrected.position
 
 
 def test_a_trial_of_a_long_batch_writes_nothing(url: str) -> None:
     with opened(url) as book:
         book.record([OPENING])
-        receipts = book.record(outages(0, PORTION + 50), dry_run=True)
-        assert receipts[-1].position == FIRST + PORTION + 50
+        receipts = book.record(outages(0, BESIDE + 50), dry_run=True)
+        assert receipts[-1].position == FIRST + BESIDE + 50
         assert book.position == FIRST
         assert [r.outcome for r in book.record(outages(0, 2))] == ["recorded", "recorded"]
 
@@ -211,10 +210,10 @@ def threads() -> list[str]:
 
 
 def test_sqlite_takes_portions_in_beside_the_writer_and_has_them_all_before_anything_else_is_asked(tmp_path: Path) -> None:
-    assert BESIDE == PORTION, "or none would go beside"
     store = open_store(str(tmp_path / "book.db"), create=True)
     with store.write() as transaction:
         assert transaction.last() is None
+        assert transaction.portion == BESIDE, "or none would go beside"
         assert transaction.insert(rows(1, BESIDE), more=True) == 1
         assert threads(), "one is at work"
         transaction.put_tile(0, 0, b"r" * 32, b"h" * 32 * 256)
