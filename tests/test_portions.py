@@ -358,7 +358,7 @@ def test_recorded_again_a_long_batch_is_looked_up_portion_by_portion(url: str, m
         again = book.record([OPENING, *outages(0, 2500)])
         assert [r.position for r in again] == [r.position for r in first]
         assert {r.outcome for r in again} == {"already_recorded"}
-        assert asked.count("states_at") <= 4, "a portion at a time"
+        assert asked.count("states_at") <= 6, "a portion at a time"
         assert "read_at" not in asked
         with pytest.raises(Refused, match="conflict"):
             book.record([*outages(0, 1200), {**outage(1200), "data": {**outage(1200)["data"], "note": "otherwise"}}])

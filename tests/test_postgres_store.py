@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -107,11 +108,11 @@ def filled(url: str) -> Iterator[Any]:
 def test_a_story_has_the_same_bytes_roots_and_answers_on_both_engines(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.recording.salts", lambda wanted: [f"{n:032x}" for n in range(wanted)])
     monkeypatch.setattr("uuid.uuid4", lambda: type("Fixed", (), {"hex": "0" * 32}))
     told = []
     for name in (str(tmp_path / "book.db"), url):
-        clock = Clock("2026-01-01T00:00:00Z")
+        clock, drawn = Clock("2026-01-01T00:00:00Z"), count()
+        monkeypatch.setattr("ledger.recording.salts", lambda wanted, drawn=drawn: [f"{next(drawn):032x}" for _ in range(wanted)])
         with open_ledger(name, clock=clock) as book:
             book.record([OPENING])
             for n in range(3):
