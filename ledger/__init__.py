@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ledger.book import Ledger, open_ledger
     from ledger.errors import Refused
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 __all__ = ["Ledger", "Refused", "__version__", "open_ledger"]
 
 
