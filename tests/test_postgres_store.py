@@ -495,40 +495,39 @@ def test_versions_in_another_order_are_seen_however_the_session_plans(
     assert store.read_at(4000) is not None
 
 
+@pytest.fixture
+def role(store: PostgresStore, raw: psycopg.Connection[Any]) -> Iterator[str]:
+    """A role of the server that may do nothing yet."""
+    name = f"{store._server.schema}_role"
+    raw.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'")
+    yield name
+    raw.execute(f"DROP OWNED BY {name}")
+    raw.execute(f"DROP ROLE {name}")
+
+
 def test_an_admitted_role_appends_and_reads_and_can_do_nothing_else(
-    store: PostgresStore, raw: psycopg.Connection[Any], url: str
+    store: PostgresStore, raw: psycopg.Connection[Any], url: str, role: str
 ) -> None:
-    role = f"{store._server.schema}_app"
-    raw.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
-    try:
-        raw.execute("SELECT admit(%s)", (role,))
-        with meddling(shared_url(), store._server.schema) as session:
-            session.execute(f"SET SESSION AUTHORIZATION {role}")
-            append(store, 1, 2)
-            session.execute("SELECT take_head()")
-            session.execute("INSERT INTO stored_events VALUES (3, 's', 3, 't', '')")
-            for statement in (*FORBIDDEN, "ALTER TABLE stored_events DISABLE TRIGGER ALL", "DROP TABLE stored_events",
-                              "SET session_replication_role = replica", f"SELECT admit('{role}')",
-                              "CREATE TABLE mine ()"):  # fmt: skip
-                with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    session.execute(statement)
-        as_role = opened(with_options(url, options=f"-crole%3D{role}"))
-        assert append(as_role, 4) == 4
-        assert as_role.stat()["access"] == "read_write"
-        as_role.close()
-        assert positions(store) == [1, 2, 3, 4]
-    finally:
-        raw.execute(f"DROP OWNED BY {role}")
-        raw.execute(f"DROP ROLE {role}")
+    raw.execute("SELECT admit(%s)", (role,))
+    with meddling(shared_url(), store._server.schema) as session:
+        session.execute(f"SET SESSION AUTHORIZATION {role}")
+        append(store, 1, 2)
+        session.execute("SELECT take_head()")
+        session.execute("INSERT INTO stored_events VALUES (3, 's', 3, 't', '')")
+        for statement in (*FORBIDDEN, "ALTER TABLE stored_events DISABLE TRIGGER ALL", "DROP TABLE stored_events",
+                          "SET session_replication_role = replica", f"SELECT admit('{role}')",
+                          "CREATE TABLE mine ()"):  # fmt: skip
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement)
+    as_role = opened(with_options(url, options=f"-crole%3D{role}"))
+    assert append(as_role, 4) == 4
+    assert as_role.stat()["access"] == "read_write"
+    as_role.close()
+    assert positions(store) == [1, 2, 3, 4]
 
 
-def test_a_role_that_was_not_admitted_is_told_so(store: PostgresStore, raw: psycopg.Connection[Any], url: str) -> None:
-    role = f"{store._server.schema}_nobody"
-    raw.execute(f"CREATE ROLE {role} LOGIN")
-    try:
-        assert code_of(lambda: opened(with_options(url, options=f"-crole%3D{role}"), create=False)) == "read_only"
-    finally:
-        raw.execute(f"DROP ROLE {role}")
+def test_a_role_that_was_not_admitted_is_told_so(url: str, role: str) -> None:
+    assert code_of(lambda: opened(with_options(url, options=f"-crole%3D{role}"), create=False)) == "read_only"
 
 
 # --- reading only ---
@@ -637,18 +636,12 @@ def test_an_older_ledger_is_brought_up_to_date_once(raw: psycopg.Connection[Any]
 
 @pytest.mark.usefixtures("older")
 def test_a_role_that_may_not_bring_a_ledger_up_to_date_is_told_who_may(
-    store: PostgresStore, raw: psycopg.Connection[Any], url: str
+    raw: psycopg.Connection[Any], url: str, role: str
 ) -> None:
-    role = f"{store._server.schema}_app"
-    raw.execute(f"CREATE ROLE {role} LOGIN")
-    try:
-        raw.execute("SELECT admit(%s)", (role,))
-        with pytest.raises(Refused, match=r"schema is version 1.*its owner") as refused:
-            opened(with_options(url, options=f"-crole%3D{role}"), create=False)
-        assert refused.value.code == "read_only"
-    finally:
-        raw.execute(f"DROP OWNED BY {role}")
-        raw.execute(f"DROP ROLE {role}")
+    raw.execute("SELECT admit(%s)", (role,))
+    with pytest.raises(Refused, match=r"schema is version 1.*its owner") as refused:
+        opened(with_options(url, options=f"-crole%3D{role}"), create=False)
+    assert refused.value.code == "read_only"
 
 
 # --- damage ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -20,18 +20,19 @@ RULES = st.recursive(
 )
 
 
-def evaluate(rule: Any, flipped: Mapping[str, str]) -> tuple[int, list[str]]:
+def evaluate(rule: Any, flipped: Mapping[str, str]) -> tuple[Any, list[str]]:
+    """What a rule says in a reading, and the switches it looked at."""
     looked_at: dict[str, None] = {}
-    while not isinstance(rule, int):
+    while isinstance(rule, tuple):
         name, *branches = rule
         looked_at.setdefault(name)
         rule = branches[int(flipped.get(name, 0))]
     return rule, list(looked_at)
 
 
-def every_reading() -> Iterator[dict[str, str]]:
-    for values in product(*((None, *others) for others in CHOICES.values())):
-        yield {name: value for name, value in zip(CHOICES, values, strict=True) if value is not None}
+def every_reading(choices: Mapping[str, Sequence[str]] = CHOICES) -> Iterator[dict[str, str]]:
+    for values in product(*((None, *others) for others in choices.values())):
+        yield {name: value for name, value in zip(choices, values, strict=True) if value is not None}
 
 
 def lies_in(flipped: Mapping[str, str], region: Region) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +12,7 @@ from hypothesis import strategies as st
 from replays.parts import REGISTER, STANDING
 from replays.regions import Part
 from replays.turning import Turning, verdict_of
+from tests.test_regions import evaluate, every_reading
 
 CHOICES = {"a": ("1",), "b": ("1", "2"), "c": ("1",)}
 
@@ -35,20 +34,6 @@ def rules(said: Any) -> Any:
 FILED, UNFILED = rules(ROWS), rules(STATES)
 
 
-def evaluate(rule: Any, flipped: Mapping[str, str]) -> tuple[Any, list[str]]:
-    looked_at: dict[str, None] = {}
-    while isinstance(rule, tuple):
-        name, *branches = rule
-        looked_at.setdefault(name)
-        rule = branches[int(flipped.get(name, 0))]
-    return rule, list(looked_at)
-
-
-def every_reading() -> Iterator[dict[str, str]]:
-    for values in product(*((None, *others) for others in CHOICES.values())):
-        yield {name: value for name, value in zip(CHOICES, values, strict=True) if value is not None}
-
-
 def check(asked: str, made: list[Any]) -> None:
     """The regions found hold exactly the readings whose verdict is not the first."""
     parts = [Part(lambda flipped, rule=rule: evaluate(rule, flipped), CHOICES) for rule in made]  # type: ignore[misc]
@@ -56,7 +41,7 @@ def check(asked: str, made: list[Any]) -> None:
     first = verdict_of(asked, [part.at({}).found for part in parts])
     regions, every = Turning(asked, [part.answered for part in parts], CHOICES, 10_000).regions(first)
     assert every
-    for flipped in every_reading():
+    for flipped in every_reading(CHOICES):
         turned = verdict_of(asked, [evaluate(rule, flipped)[0] for rule in made]) != first
         assert turned == any(all(flipped.get(n) == v for n, v in region.items()) for region in regions), flipped
 

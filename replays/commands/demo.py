@@ -47,23 +47,24 @@ def _build(url: str, as_json: bool) -> None:
     from ledger import open_ledger
     from ledger.demo import ORIGIN, record_demo
     from ledger.errors import Refused
+    from ledger.store import shown
 
     before = 0
     if Path(url).exists() and Path(url).stat().st_size:  # one cut short at once left nothing in it
         with open_ledger(url, create=False) as book:
             opened, before = next((entry.event for _, entry in book.entries(1, 1)), None), book.position
         if before and getattr(opened, "origin", None) != ORIGIN:
-            raise Refused("ledger_exists", f"{url} is another ledger; name another file with --ledger")
-    drawn = _progress if sys.stderr.isatty() and not as_json else None
+            raise Refused("ledger_exists", f"{shown(url)} is another ledger; name another file with --ledger")
+    drawn, place = _progress if sys.stderr.isatty() and not as_json else None, shown(url)
     told = record_demo(url, drawn)  # one that was cut short goes on
     if as_json:
-        click.echo(line_of({"ledger": url, **told, "recorded": told["position"] - before}))
+        click.echo(line_of({"ledger": place, **told, "recorded": told["position"] - before}))
         return
     if told["position"] == before:
-        click.echo(f"{url}: the demo ledger is there already", err=True)
+        click.echo(f"{place}: the demo ledger is there already", err=True)
         return
     click.echo(
-        f"{url}: {number_of(told['events'], 'fact')} recorded, {told['simulated']} of them simulated, learnt between "
+        f"{place}: {number_of(told['events'], 'fact')} recorded, {told['simulated']} of them simulated, learnt between "
         f"{told['first_learnt_at'][:10]} and {told['last_learnt_at'][:10]}",
         err=True,
     )
@@ -94,8 +95,10 @@ def _tour(names: dict[str, Any]) -> list[tuple[str, str, dict[str, str], str]]:
 
 
 def _command(url: str, question: str, params: dict[str, str], known_at: str) -> str:
+    from ledger.store import shown
+
     options = " ".join(f"--{name} {value}" for name, value in params.items())
-    return f"service-ledger ask {question} --ledger {url} {options} --known-at {known_at}"
+    return f"service-ledger ask {question} --ledger {shown(url)} {options} --known-at {known_at}"
 
 
 def _ask(url: str, question: str, params: dict[str, str], known_at: str, told: dict[str, str] | None) -> None:
