@@ -99,6 +99,12 @@ def test_heads_receipts_and_growth(shell: Shell) -> None:
     assert (growth["from_size"], growth["size"]) == (head["size"], position())
     grown = told(shell, f"verify-growth held growth --vkey {vkey} -o later")
     assert grown == {"verdict": "ok", **growth, "output": "later"}
+    later = Path("later").read_text()
+    assert told(shell, f"verify-growth held growth --vkey {vkey}") == {**grown, "output": None}
+    assert told(shell, f"verify-growth held growth --vkey {vkey} -o -") == {**grown, "output": None, "text": later}
+    status, out, err = shell.told(f"verify-growth held growth --vkey {vkey} -o -")
+    assert (status, out, err[:4]) == (0, later, "ok: "), "the head stands alone"
+    assert shell.refused("receipt 4 --checkpoint held --entry - --json") == ("usage", 2)
 
 
 def test_a_witness_and_a_time_stamp(shell: Shell, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ledger.counting import number_of
-from replays.commands.options import F, Family, by_itself, json_option, ledger_option, read_only_ledger, tell
+from replays.commands.options import F, Family, by_itself, json_option, ledger_option, line_of, read_only_ledger, tell
 from replays.commands.progress import progress
 from replays.inputs import given
 from replays.outputs import put
@@ -28,6 +28,12 @@ def made(output: str | None, data: bytes, found: dict[str, Any], as_json: bool) 
     if as_json:
         found |= {"output": output} if to_file else {"output": None, "text": data.decode()}
         tell(found, "", as_json)
+
+
+def apart(output: str | None, as_json: bool) -> None:
+    """Beside the JSON nothing else stands on stdout. Raises `click.UsageError` where something should."""
+    if as_json and output == "-":
+        raise click.UsageError("--json needs a file for what is made; name it in place of -")
 
 
 def head_told(head: Any) -> dict[str, Any]:
@@ -156,6 +162,7 @@ def receipt(
     from ledger import heads
     from ledger.checkpoint import parse_checkpoint
 
+    apart(entry, as_json)
     with read_only_ledger(url) as book:
         head = _head(book, key, checkpoint)
         proof = heads.receipt(book.store, position, head)
@@ -229,14 +236,13 @@ def verify_growth(held: str, growth: str, vkey: str, output: str | None, as_json
     log = parse_vkey(vkey)
     before = open_checkpoint(given(held), [log])
     head, data = check_extension(given(growth), before, [log])
-    if output is not None:
-        put(output, data, replacing=True)
+    found = {"verdict": "ok", "from_size": before.size, **head_told(head), "output": output}
     size = number_of(head.size, "entry")
-    tell(
-        {"verdict": "ok", "from_size": before.size, **head_told(head), "output": output},
-        f"ok: {head.origin} grew from {before.size} to {size}, and the first {before.size} stand",
-        as_json,
-    )
+    words = f"ok: {head.origin} grew from {before.size} to {size}, and the first {before.size} stand"
+    if output is not None:
+        made(output, data, found, as_json)
+    if output is None or not as_json:  # the head stands alone where it goes to stdout
+        click.echo(line_of(found) if as_json else words, err=output == "-")
 
 
 # --- publishing ---

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import click
 
-from replays.commands.evidence import head_told, made, output_option
+from replays.commands.evidence import apart, head_told, made, output_option
 from replays.commands.options import F, Family, json_option, tell
 from replays.inputs import given
 from replays.outputs import put
@@ -23,12 +23,6 @@ def timestamp() -> None:
     """Have a head's time told by an authority (RFC 3161); no network is used here."""
 
 
-def _apart(output: str, as_json: bool) -> None:
-    """What is no text cannot stand in JSON: it goes to a file. Raises `click.UsageError`."""
-    if as_json and output == "-":
-        raise click.UsageError("--json needs a file for what is made; name it with -o")
-
-
 def roots_option(function: F) -> F:
     """`--roots`: the certificates the verifier trusts."""
     return click.option("--roots", required=True, metavar="PEM", help="The authority's root certificates.")(function)
@@ -43,7 +37,7 @@ def timestamp_request(checkpoint: str, output: str | None, as_json: bool) -> Non
     from ledger.timestamps import request
 
     data = given(checkpoint)
-    _apart(output or "-", as_json)
+    apart(output or "-", as_json)
     put(output, request(data), replacing=True)
     if as_json:
         tell({"checkpoint": checkpoint, "sha256": sha256(data).hexdigest(), "output": output}, "", as_json)
@@ -60,7 +54,7 @@ def timestamp_request(checkpoint: str, output: str | None, as_json: bool) -> Non
 @json_option
 def timestamp_add(checkpoint: str, response: str, roots: str, output: str, as_json: bool) -> None:
     """Keep an authority's response, once it verifies."""
-    _apart(output, as_json)
+    apart(output, as_json)
     data = given(response)
     found = _stamped(checkpoint, data, roots)
     put(output, data, replacing=True)
