@@ -16,6 +16,7 @@ from ledger.belonging import LEDGER_STREAM
 from ledger.checks import EMAIL, check, check_personal
 from ledger.cloudevents import Draft, drafts, exact
 from ledger.codec import FORMAT_VERSION, Entry, decode_entries, decode_entry
+from ledger.deferred import deferred
 from ledger.errors import Refused
 from ledger.events import (
     AvailabilityStatementIssued,
@@ -123,6 +124,9 @@ class Ledger:
         own). After it returns, kill -9 and power loss lose nothing.
         """
         with without_collector(PAGE):
+            late = deferred(events)
+            if late is not None:
+                return self._recording.record(late, dry_run=dry_run)
             batch = list(drafts(events, subject=subject, source=source or self.recorded_by))
             return self.record_drafts(batch, dry_run)
 

@@ -35,8 +35,6 @@ HAS_PLAIN = frozenset(k for k, c in VOCABULARY.items() if any("dict" in str(f.ty
 HAS_AT = frozenset(k for k, c in VOCABULARY.items() if "at" in c.__struct_fields__)
 
 
-
-
 def _is_typed(cls: type[Event]) -> bool:
     """Whether no field of an event can hold what is not exact: plain data, or a whole number without bound."""
     return not any(re.search("dict|<class 'int'>|, int]", str(f.type)) for f in msgspec.structs.fields(cls))
@@ -72,15 +70,15 @@ class Draft(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def drafts(
-    given: str | bytes | Iterable[Any], *, subject: str | None = None, source: str = "ledger"
+    given: str | bytes | Iterable[Any], *, subject: str | None = None, source: str = "ledger", first_line: int = 1
 ) -> Iterator[Draft]:
     """Drafts of CloudEvents (JSON lines, or dicts) or event Structs, in order.
 
     `subject` and `source` serve event Structs, which carry neither; their id is the digest of their
     content, so that the same fact given twice is recorded once. Blank lines are passed over. Raises
-    `Refused` with the 1-based line.
+    `Refused` with the line, the first of them `first_line`.
     """
-    for line, item in enumerate(_items(given), 1):
+    for line, item in enumerate(_items(given), first_line):
         if isinstance(item, dict):
             yield _quick(item, line) or from_cloudevent(item, line)
         elif isinstance(item, (str, bytes)):

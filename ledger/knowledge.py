@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from itertools import chain
 
 from ledger.belonging import LEDGER_STREAM
-from ledger.codec import Unread, decode_entry
+from ledger.codec import Entry, Unread, decode_entry
 from ledger.corrections import Known, known_as_recorded
 from ledger.events import ContractScopeChanged, ContractStarted, Event, ServiceAssigned
 from ledger.learning import Learning
@@ -22,7 +23,7 @@ from ledger.streams import StreamState, folded, replace_group
 
 
 class Knowledge(Learning):
-    """One batch's: `entries` are those it has taken so far, the first of them at `first_position`."""
+    """One batch's: `entries` are those it has taken so far and not let go, the first it took at `first_position`."""
 
     def __init__(
         self,
@@ -37,9 +38,11 @@ class Knowledge(Learning):
         self._kept = kept
         self._first_position = first_position
         self._epoch = epoch  # a stream caught up in the same one is so still
-        self._services: set[str] | None = None
+        self._services: set[str] = set()
+        self._openings_read = False
+        self._own: dict[int, Entry] = {}  # of the ledger's own stream, among those let go
         self.caught_up: dict[str, StreamState] = {}
-        self.published = Published(self._stored, self.entries)
+        self.published = Published(self._stored, self._taken)
 
     def _stored(self) -> list[Row]:
         """The ledger's own stream as it stood before this batch."""
@@ -63,18 +66,31 @@ class Knowledge(Learning):
         """The entries at these positions, known since they were recorded."""
         return known_as_recorded([(position, self.entry(position)) for position in positions])
 
+    def let_go(self) -> None:
+        """Lets go the entries taken so far, which the transaction holds by now; whoever asks for one reads it there."""
+        self._own.update((p, entry) for p, entry in self.entries.items() if entry.stream == LEDGER_STREAM)
+        self.entries.clear()
+
+    def _taken(self) -> Iterable[tuple[int, Entry]]:
+        """The batch's own entries, of the ledger's stream at least."""
+        return chain(self._own.items(), self.entries.items())
+
+    def _row_at(self, position: int) -> Row | None:
+        """One of the batch that was let go is only in its transaction."""
+        if position < self._first_position:
+            return super()._row_at(position)
+        return next(iter(self._transaction.read(position, 1)), None)
+
     def named_services(self) -> set[str]:
-        """Every service a contract names, this batch included."""
-        if self._services is None:
-            self._services = set()
+        """Every service a contract names, those taken so far included."""
+        if not self._openings_read:
+            self._openings_read = True
             for row in self._store.openings():
-                self._name_services(decode_entry(row.state).event)
-        for entry in self.entries.values():
-            self._name_services(entry.event)
+                self.name_services(decode_entry(row.state).event)
         return self._services
 
-    def _name_services(self, event: Event | Unread) -> None:
-        assert self._services is not None
+    def name_services(self, event: Event | Unread) -> None:
+        """Notes which services an event names, if it is one that does."""
         if isinstance(event, ContractStarted):
             self._services.update(event.services)
         elif isinstance(event, ServiceAssigned):

@@ -81,7 +81,7 @@ class Learning:
         return alone, stream.groups.setdefault(alone, [position])
 
     def recall(self, positions: list[int]) -> None:
-        """Reads the entries at these positions in one go, in place of those read so before."""
+        """Reads the committed entries at these positions in one go, in place of those read so before."""
         stored = [position for position in positions if position not in self.entries]
         self.recalled = {position: decode_entry(state) for position, state in self._store.states_at(stored)}
 
@@ -89,7 +89,10 @@ class Learning:
         """The entry at a position, of the batch at hand or of the store."""
         entry = self.entries.get(position) or self.recalled.get(position)
         if entry is None:
-            row = self._store.read_at(position)
+            row = self._row_at(position)
             assert row is not None, position
             entry = decode_entry(row.state)
         return entry
+
+    def _row_at(self, position: int) -> Row | None:
+        return self._store.read_at(position)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ledger.postgres_schema import COLUMNS
-from ledger.store import NewRow
+from ledger.store import Values
 from ledger.tiles import WIDTH
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ COPY = f"COPY stored_events ({COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_BEGINS, COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"  # around what `blocks` gives
 
 
-def insert_few(connection: Connection, rows: Sequence[NewRow], position: int) -> None:
+def insert_few(connection: Connection, rows: Sequence[Values], position: int) -> None:
     """Inserts at most `FEW` rows from a position on."""
     parameters = [v for p, row in enumerate(rows, position) for v in (p, *row)]
     connection.execute(_INSERT + ", (%s, %s, %s, %s, %b)" * (len(rows) - 1), parameters)
 
 
-def append(connection: Connection, rows: Sequence[NewRow], last: int) -> int:
+def append(connection: Connection, rows: Sequence[Values], last: int) -> int:
     """Inserts rows after position `last`, under the write lock, and returns the position of the first of them.
 
     COPY is as quick as an INSERT for one row, when both are waited for, and three times as quick for hundreds
@@ -41,7 +41,7 @@ def append(connection: Connection, rows: Sequence[NewRow], last: int) -> int:
     return last + 1
 
 
-def blocks(rows: Sequence[NewRow], position: int) -> Iterator[bytes]:
+def blocks(rows: Sequence[Values], position: int) -> Iterator[bytes]:
     """The rows as PostgreSQL's binary COPY has them (its manual, COPY, "Binary Format"), a thousand at a time."""
     for start in range(0, len(rows), 1000):
         block: list[bytes] = []

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ledger import postgres_rows, postgres_tree
 from ledger import postgres_schema as sql
-from ledger.store import NewRow, Row
+from ledger.store import Row, Values
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class PostgresTransaction:
         self._send_tiles()
         return self._ask(postgres_tree.tile_roots, level, first, count)
 
-    def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
+    def insert(self, rows: Sequence[Values], *, more: bool = False) -> int:
         assert rows, "nothing to insert"
         first = self._position + 1
         self._position += len(rows)
@@ -111,14 +111,14 @@ class PostgresTransaction:
             self._ask(_nothing)
         return first
 
-    def _send(self, connection: sql.Connection, rows: Sequence[NewRow], first: int) -> None:
+    def _send(self, connection: sql.Connection, rows: Sequence[Values], first: int) -> None:
         """Few rows wait for no answer: they and the COMMIT that mostly follows are one way to the server and back."""
         if self._sent is None:
             self._sent = ExitStack()
             self._sent.enter_context(connection.pipeline())
         postgres_rows.insert_few(connection, rows, first)
 
-    def _write(self, connection: sql.Connection, rows: Sequence[NewRow], first: int) -> None:
+    def _write(self, connection: sql.Connection, rows: Sequence[Values], first: int) -> None:
         if self._copying is None:
             self._finish(connection)
             self._copying = ExitStack()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,9 @@ def published_calendar(data: CalendarData, since: datetime) -> CalendarPublished
 class Published:
     """What stands in the ledger's own stream while a batch is taken: what is stored, and the batch's own entries."""
 
-    def __init__(self, stored: Callable[[], Iterable[Row]], batch: Mapping[int, Entry]) -> None:
+    def __init__(
+        self, stored: Callable[[], Iterable[Row]], batch: Callable[[], Iterable[tuple[int, Entry]]]
+    ) -> None:
         self._stored = stored
         self._batch = batch
         self._zones: frozenset[str] = frozenset()
@@ -82,7 +84,7 @@ class Published:
 
     def _standing(self, without: int | None = None) -> list[Event]:
         stored = [(row.position, decode_entry(row.state)) for row in self._stored()]
-        batch = [(p, entry) for p, entry in self._batch.items() if entry.stream == LEDGER_STREAM]
+        batch = [(p, entry) for p, entry in self._batch() if entry.stream == LEDGER_STREAM]
         return [f.event for f in standing(known_as_recorded([*stored, *batch])) if f.position != without]
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from operator import attrgetter
-from typing import Literal, cast
+from typing import Literal
 
 from msgspec import Struct
 
@@ -25,22 +24,22 @@ from ledger.cloudevents import Draft
 from ledger.codec import TOPICS, Entry, decode_entry, encode_entries, encode_entry, salts
 from ledger.columns import FEWEST, sound
 from ledger.corrections import ACTS
+from ledger.deferred import Deferred
 from ledger.dossier_parts import check_parts
 from ledger.errors import Refused
-from ledger.events import Event, TreeStarted
+from ledger.events import Event, ServiceAssigned, TreeStarted
 from ledger.knowledge import Knowledge
 from ledger.learning import Learning
 from ledger.local_days import check_days
 from ledger.order import PLANS, Plan, fold
 from ledger.references import NAMING
-from ledger.store import NewRow, Row, Store, Transaction
+from ledger.store import Row, Store, Transaction, Values
 from ledger.streams import StreamState, without_collector
 
 LEARNT_AHEAD = 64  # streams of a batch, at most, that are learnt before it asks for the lock
 CACHED_ENTRIES = 2_000_000  # what the kept streams may hold together before the oldest is let go
-PLAIN = frozenset(PLANS) & ORDINARY - NAMING  # their order is all there is to ask, once they are sound
-new_row = cast(Callable[[tuple[str, int, str, bytes]], NewRow], partial(tuple.__new__, NewRow))  # half its cost
-_stream, _version, _event = attrgetter("stream"), attrgetter("version"), attrgetter("event")
+PLAIN = frozenset(PLANS) & ORDINARY - NAMING - {ServiceAssigned}  # their order is all to ask, once they are sound
+_stream = attrgetter("stream")
 
 
 class Receipt(Struct, frozen=True, gc=False):
@@ -69,7 +68,7 @@ class Recording:
         self._last: bytes | None = None  # the ledger's last entry when a batch of ours had it last
         self._epoch = 0
 
-    def record(self, drafts: Sequence[Draft], *, dry_run: bool = False) -> list[Receipt]:
+    def record(self, drafts: Sequence[Draft] | Deferred, *, dry_run: bool = False) -> list[Receipt]:
         """Append one batch, all or nothing, and return a receipt for each draft, in order.
 
         Raises `Refused` naming the line and the event's id; nothing is then written. With `dry_run`
@@ -97,9 +96,10 @@ class Recording:
         self._committed = number
         return receipts
 
-    def _learnt_ahead(self, drafts: Sequence[Draft]) -> dict[str, StreamState]:
+    def _learnt_ahead(self, drafts: Sequence[Draft] | Deferred) -> dict[str, StreamState]:
         """The streams of a batch that are not kept, learnt while others may write."""
-        missing = set(map(_stream, drafts)) - self._streams.keys()
+        named = drafts.streams if isinstance(drafts, Deferred) else set(map(_stream, drafts))
+        missing = named - self._streams.keys()
         if len(missing) > LEARNT_AHEAD:  # a batch of many is long however it is done
             return {}
         return {name: Learning(self._store).learnt(name) for name in missing}
@@ -131,9 +131,9 @@ class Recording:
             self._last = state
         return self._epoch
 
-    def wrote(self, last: NewRow) -> None:
-        """Under the lock: the ledger's last entry is this one, if the batch is committed."""
-        self._last = last.state
+    def wrote(self, last: bytes) -> None:
+        """Under the lock: these are the bytes of the ledger's last entry, if the batch is committed."""
+        self._last = last
 
     def _let_go(self, touched: Iterable[StreamState]) -> None:
         """Lets the streams go that were not used for longest, when all may hold too much; counted only then."""
@@ -163,7 +163,7 @@ class _Batch:
         self._latest = self.recorded_at + SKEW
         self._sound: frozenset[type[Event]] = frozenset()  # types whose events need no check one by one
         self._next = (last.position if last is not None else 0) + 1
-        self._rows: list[NewRow] = []
+        self._rows: list[Values] = []
         self.known = Knowledge(recording._store, transaction, recording._streams, self._next, recording.epoch(last))
         self._salts: Iterator[str] = iter(())
         self._taken: list[Entry] = []  # and not encoded yet
@@ -180,16 +180,18 @@ class _Batch:
         event = TreeStarted(size=size, root=tree.root_text(tree.recomputed_root(self._transaction, size)))
         self.take([Draft(stream=LEDGER_STREAM, source="ledger", id=f"tree-{size}", event=event)])
 
-    def record(self, drafts: Sequence[Draft], *, dry_run: bool) -> list[Receipt]:
+    def record(self, drafts: Sequence[Draft] | Deferred, *, dry_run: bool) -> list[Receipt]:
         """Takes all drafts, and puts what they become into the store unless it is a `dry_run`."""
-        receipts = []
+        receipts: list[Receipt] = []
         for portion in self._portions(drafts):
             receipts += self.take(portion)
             if not dry_run:
                 self._put(more=len(receipts) < len(drafts))
+                if isinstance(drafts, Deferred):
+                    self.known.let_go()
         return receipts
 
-    def _portions(self, drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
+    def _portions(self, drafts: Sequence[Draft] | Deferred) -> Iterator[Sequence[Draft]]:
         """The drafts a few at a time, one portion at least: what is taken together is still at hand when put.
 
         A portion ends where a tile of the tree may be full, so that none is begun twice.
@@ -207,8 +209,9 @@ class _Batch:
         if rows:
             first = self._transaction.insert(rows, more=more)
             assert first == self._next - len(rows), (first, self._next, len(rows))
-            tree.extend(self._transaction, first, [row.state for row in rows])
-            self._recording.wrote(rows[-1])
+            states = [row[-1] for row in rows]
+            tree.extend(self._transaction, first, states)
+            self._recording.wrote(states[-1])
 
     def take(self, drafts: Sequence[Draft]) -> list[Receipt]:
         """Checks and encodes these, and answers for each. Raises `Refused` naming line and id."""
@@ -234,8 +237,10 @@ class _Batch:
         except Refused:
             _refuse_first(taken, drafts)
             raise
-        topics = map(TOPICS.__getitem__, map(type, map(_event, taken)))
-        self._rows += map(new_row, zip(map(_stream, taken), map(_version, taken), topics, states, strict=True))
+        self._rows += [
+            (entry.stream, entry.version, TOPICS[type(entry.event)], state)  # type: ignore[index]  # none is unread
+            for entry, state in zip(taken, states, strict=True)
+        ]
 
     def _take_each(self, drafts: Sequence[Draft], receipts: list[Receipt]) -> None:
         """Takes one after the other; of what is plain nothing is asked twice. Raises `Refused` at the next of them."""
@@ -285,6 +290,7 @@ class _Batch:
             _follow(plan, event, stream, position, known)
         elif isinstance(event, ACTS):
             event = act(known, stream, draft, event, position, self.recorded_at)
+        known.name_services(event)
         return event
 
     def _recall(self, drafts: Sequence[Draft]) -> None:

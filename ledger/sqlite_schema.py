@@ -19,7 +19,7 @@ from msgspec import json
 from ledger.counting import number_of
 from ledger.errors import Refused
 from ledger.sqlite_tree import TREE_SCHEMA
-from ledger.store import OPENING_TOPICS, Columns, Lines, NewRow, Row
+from ledger.store import OPENING_TOPICS, Columns, Lines, Row, Values
 
 MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = int.from_bytes(b"SLdg", "big")
@@ -150,7 +150,7 @@ def is_header(head: bytes) -> bool:
     return head.startswith(MAGIC) and int.from_bytes(head[68:72], "big") == APPLICATION_ID
 
 
-def append(connection: Connection, rows: Sequence[NewRow], last: int | None) -> int:
+def append(connection: Connection, rows: Sequence[Values], last: int | None) -> int:
     """Inserts rows after position `last` (looked up if None) and returns the position of the first of them.
 
     Raises `Refused("damaged_ledger")` when the positions SQLite gives do not follow.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from ledger import sqlite_schema as sql
 from ledger import sqlite_tree
-from ledger.store import NewRow, Row
+from ledger.store import Row, Values
 
 if TYPE_CHECKING:
     from ledger.sqlite_beside import Beside
@@ -27,14 +27,14 @@ T = TypeVar("T")
 class SQLiteTransaction:
     """A `ledger.store.Transaction`, and the `with` that begins and ends it.
 
-    `begin` takes the locks and gives the connection, `end` commits or rolls back and gives them up, `told`
-    says an error of SQLite as the ledger says it.
+    `begin` takes the locks and gives the connection, `end` commits (or rolls back) what may have been a long batch
+    and gives them up, `told` says an error of SQLite as the ledger says it.
     """
 
     __slots__ = ("_begin", "_beside", "_connection", "_end", "_failure", "_position", "_tiles", "_told", "_unsettled")
 
     def __init__(
-        self, begin: Callable[[], sql.Connection], end: Callable[[bool], None], told: Callable[[Any], Exception]
+        self, begin: Callable[[], sql.Connection], end: Callable[[bool, bool], None], told: Callable[[Any], Exception]
     ) -> None:
         self._begin = begin
         self._end = end
@@ -60,7 +60,7 @@ class SQLiteTransaction:
             whole = kind is None and self._failure is None
         finally:  # whatever interrupts the wait, the locks are given up
             self._connection = None
-            self._end(whole)
+            self._end(whole, self._beside is not None)
         if kind is None and self._failure is not None:
             raise self._failure  # its caller swallowed it: what was inserted is incomplete
 
@@ -86,7 +86,7 @@ class SQLiteTransaction:
     def read(self, start: int, limit: int) -> list[Row]:
         return self._ask(sql.page_rows, start, limit)
 
-    def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
+    def insert(self, rows: Sequence[Values], *, more: bool = False) -> int:
         assert rows, "nothing to insert"
         if more and len(rows) == sql.BESIDE and self._position is not None:
             return self._insert_beside(rows, self._position)
@@ -94,7 +94,7 @@ class SQLiteTransaction:
         self._position = first + len(rows) - 1
         return first
 
-    def _insert_beside(self, rows: Sequence[NewRow], last: int) -> int:
+    def _insert_beside(self, rows: Sequence[Values], last: int) -> int:
         columns = list(chain.from_iterable(rows))
         self._ask(self._begin_beside, columns)
         self._unsettled = len(rows)

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from ledger.entry_mapper import EntryMapper
 
-__all__ = ["OPENING_TOPICS", "Columns", "EntryMapper", "Lines", "NewRow", "Row", "Store", "Transaction", "open_store"]
+__all__ = [
+    "OPENING_TOPICS", "Columns", "EntryMapper", "Lines", "NewRow", "Row", "Store", "Transaction", "Values",
+    "open_store",
+]  # fmt: skip
 
 OPENING_TOPICS = ("contract_started", "service_started", "service_assigned")
 """The entries that say which streams there are and what runs on what; engines index them alone."""
@@ -66,6 +69,9 @@ class NewRow(NamedTuple):
     state: bytes
 
 
+Values = tuple[str, int, str, bytes]  # those of a NewRow, where a class costs more than its names are worth
+
+
 class Transaction(Protocol):
     """What a writer sees under the write lock: nobody else appends until it ends."""
 
@@ -91,7 +97,7 @@ class Transaction(Protocol):
     def tile_roots(self, level: int, first: int, count: int) -> list[bytes]:
         """The roots over the full tiles of a level from number `first`, those of this transaction included."""
 
-    def insert(self, rows: Sequence[NewRow], *, more: bool = False) -> int:
+    def insert(self, rows: Sequence[Values], *, more: bool = False) -> int:
         """Appends one row or more and returns the position of the first; the others follow it at once.
 
         With `more` others are to come. What is wrong with any of them an engine may say here, at the next question,

@@ -38,6 +38,11 @@ class Worker:
         begun.result()  # or the thread would wait for Python's lock until this one is next made to give it up
         return result
 
+    def let_go(self) -> None:
+        """Has the thread end by itself once what is under way is done."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+
     def close(self) -> None:
         """Waits for what is under way, and ends the thread."""
         if self._thread is not None:

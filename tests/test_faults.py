@@ -217,7 +217,7 @@ def test_a_disk_that_fills_at_any_byte_refuses_and_goes_on_when_there_is_room(pl
 
 
 def test_a_disk_that_fills_amid_a_long_batch_refuses_all_of_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.sqlite_store.WRITER_CACHE_KIB", 64)  # so that pages go to the disk before the commit
+    monkeypatch.setattr("ledger.sqlite_file.WRITER_CACHE_KIB", 64)  # so that pages go to the disk before the commit
     before, batch = count_of(place), outages(BEFORE, 5 * BESIDE)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with opened(place, create=False) as book:

@@ -25,8 +25,9 @@ from ledger.codec import Entry
 from ledger.entry_mapper import EntryMapper
 from ledger.errors import Refused
 from ledger.events import OutageStarted
+from ledger.sqlite_file import connect
 from ledger.sqlite_recorder import LedgerDatastore, LedgerRecorder
-from ledger.sqlite_store import SQLiteStore, connect, open_sqlite
+from ledger.sqlite_store import SQLiteStore, open_sqlite
 from ledger.store import NewRow
 from tests.story import instant
 

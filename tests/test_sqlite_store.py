@@ -335,7 +335,7 @@ def test_threads_making_the_same_ledger_at_once_all_succeed(tmp_path: Path) -> N
 
 DYING_CREATOR = """
 import os, signal, sys
-from ledger import sqlite_schema, sqlite_store
+from ledger import sqlite_file, sqlite_schema, sqlite_store
 
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 
@@ -344,11 +344,11 @@ def dying(schema):
     die()
 
 if sys.argv[2] == "before":
-    sqlite_store.connect = die
+    sqlite_file.connect = die
 elif sys.argv[2] == "amid":
     sqlite_schema.SCHEMA = dying(sqlite_schema.SCHEMA)
 else:
-    sqlite_store._use_wal = die
+    sqlite_file._use_wal = die
 sqlite_store.open_sqlite(sys.argv[1], sys.argv[1], create=True, read_only=False, lock_timeout_seconds=5)
 """
 

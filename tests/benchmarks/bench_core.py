@@ -24,7 +24,8 @@ from ledger.cloudevents import drafts
 from ledger.codec import encode_entry
 from ledger.events import OutageEnded, OutageStarted
 from ledger.reading import LONGEST, read_stream
-from ledger.sqlite_store import WRITER_CACHE_KIB, SQLiteStore
+from ledger.sqlite_file import WRITER_CACHE_KIB
+from ledger.sqlite_store import SQLiteStore
 from ledger.sqlite_transaction import SQLiteTransaction
 from projections import ask
 from tests.benchmarks.library import SECTION, application, read_log, save_hundreds
