@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 
 from ledger.corrections import (
@@ -111,6 +112,13 @@ class History:
     def known(self) -> list[Known]:
         """Every entry this history knows of with the moment it became known, stream by stream."""
         return [known for stream in self.streams for known in self._known(stream)]
+
+    def last_known_position(self, stream: str) -> int:
+        """The position of the last entry of a stream that may be known; 0 when none is."""
+        if self.knowledge == "attested":
+            return self.position
+        known = self._known_by_time(stream)
+        return known[-1][0] if known else 0
 
     def told(self, *kinds: type[Event]) -> Mapping[str, Entries]:
         """The entries themselves by stream, for who looks among them for those of these types and what acts on them."""
@@ -385,4 +393,4 @@ def _position(fact: Fact) -> int:
 
 def positions_of(*facts: Iterable[Fact]) -> tuple[int, ...]:
     """The positions of the entries these facts rest on, in order, each once."""
-    return tuple(sorted({position for group in facts for fact in group for position in fact.positions}))
+    return tuple(sorted(set(chain.from_iterable(fact.positions for group in facts for fact in group))))

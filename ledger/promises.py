@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
@@ -217,7 +218,7 @@ class OfficeDocumentTerms(Promise, frozen=True):
     states: Positive
 
 
-class BackupTerms(Promise, frozen=True):
+class BackupTerms(Promise, frozen=True, dict=True):
     """Backups of client data: the night they start in, copies and places, and each tier (article 9)."""
 
     night: Nightly
@@ -234,7 +235,7 @@ class BackupTerms(Promise, frozen=True):
         if not self.tiers:
             raise Wrong("daily", "no tier is kept; write at least one of daily, weekly, monthly")
 
-    @property
+    @cached_property
     def tiers(self) -> dict[Tier, TierTerms]:
         """The tiers the booklet promises, shortest first."""
         written: dict[Tier, TierTerms | None] = {"daily": self.daily, "weekly": self.weekly, "monthly": self.monthly}

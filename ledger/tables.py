@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -105,6 +105,7 @@ class Keep(Struct, frozen=True):
     months: int = 0
 
 
+@lru_cache(maxsize=256)  # of few durations, told of every backup
 def keep_of(duration: str) -> Keep:
     """`"4 weeks"` -> 28 days; `"2 months"` -> 2 months."""
     count, unit = duration.split()

@@ -15,12 +15,13 @@ from ledger import events as e
 from ledger.corrections import Fact
 from ledger.history import History
 from ledger.spans import FOREVER, NEVER, Instant, Span, Spans, moment, seconds
+from projections.backup_facts import Backup
 from projections.concerning import Concerning, Key
 from projections.copies import CHANGES, Copies, copies_at, copies_over_time
 from projections.finding import at, ceil_seconds
 from projections.frame import Frame
 from projections.ground import first_provable, learnt_at
-from projections.kept import OFFICE, Backup, Kept, Period
+from projections.kept import OFFICE, Kept, Period
 
 
 class Proofs:
@@ -91,7 +92,7 @@ class Proofs:
         completed_at = at(made, "completed_at")
         frame, said = self._kept.eras.at(completed_at), made.event
         if not self._until_replaced(said.scope, frame):
-            then = Backup(name=said.backup, fact=made, after=(), started_at=at(made, "started_at"),
+            then = Backup(name=said.backup, fact=made, after=(), scope=said.scope, started_at=at(made, "started_at"),
                           completed_at=completed_at, frame=frame)  # fmt: skip
             return max(then.kept_until.values(), default=completed_at)
         office, tiers = frame.terms.backups.office_documents, frame.terms.backups.tiers.items()

@@ -16,11 +16,12 @@ from ledger.events import ContractResumed, ContractSuspended, ContractTerminated
 from ledger.history import History, positions_of
 from ledger.spans import FOREVER, Instant, Span
 from ledger.workdays import iso_week
+from projections.backup_facts import Backup
 from projections.backup_proofs import Proofs
 from projections.copies import Copies, deletions, stretches
 from projections.finding import Breach, Finding, text
 from projections.frame import Frame, Frames
-from projections.kept import CLIENT_DATA, OFFICE, Backup, Kept, Period, picked
+from projections.kept import CLIENT_DATA, OFFICE, Kept, Period, picked
 from projections.periods import over
 
 

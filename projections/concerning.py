@@ -40,7 +40,8 @@ class Concerning:
                 self._sort_out(stream, entries, (*kinds, *CONTRACT), field)
 
     def _sort_out(self, stream: str, entries: Entries, kinds: Sequence[type[Event]], field: str) -> None:
-        acts = entries_of(entries, ACTS)
+        last = self._history.last_known_position(stream)
+        acts = [act for act in entries_of(entries, ACTS) if act[0] <= last]
         targets = targets_of_acts(entries, acts)
         self._targets.update(targets)
         named = frozenset(targets.values())
@@ -48,6 +49,8 @@ class Concerning:
         told = self._told
         for pair in entries_of(entries, (*kinds, *ACTS) if acts else kinds):
             position, entry = pair
+            if position > last:
+                break
             event, key = entry.event, cast(Key | None, None)
             if position in targets:
                 if targets[position] not in keys:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ledger import events as e
@@ -22,10 +23,11 @@ from ledger.terms import DossierTerms
 from ledger.workdays import add_months
 from projections.dossier_facts import Dossier, asked, dossiers_of, knowable
 from projections.finding import Breach, Finding, at, text
-from projections.frame import Frame, Frames
+from projections.frame import Frame, Frames, Same
 from projections.ground import ended_at
 from projections.periods import days_between
 
+KEPT_ENDS = 32_768  # of backups
 LONGEST_KEPT_DAYS = 3660  # how far back a tier is looked for: ours, longer than any delay of a booklet in use
 
 
@@ -239,20 +241,26 @@ class _Backups:
         ended = history.in_force[-1][1] if history.in_force else FOREVER
         self._completed: list[Instant] = []
         self._longest: list[Held] = []
-        made = (f for f in history.of(e.BackupCompleted) if f.event.scope == "client_data")
-        for fact in sorted(made, key=lambda f: (at(f, "completed_at"), f.position)):
-            frame = frames.at(at(fact, "completed_at"))
-            tiers = [terms for tier, terms in frame.terms.backups.tiers.items() if tier in fact.event.tiers]
-            if tiers and history.counts(fact, at(fact, "started_at")):
-                until = max(_kept_until(frame, tier, at(fact, "completed_at")) for tier in tiers)
+        made = [(at(f, "completed_at"), f) for f in history.of(e.BackupCompleted) if f.event.scope == "client_data"]
+        for completed_at, fact in sorted(made, key=lambda pair: (pair[0], pair[1].position)):
+            until = _held_until(Same(frames.at(completed_at)), Same(fact))
+            if until is not None and history.counts(fact, at(fact, "started_at")):
                 held = Held(min(until, ended), fact)
                 self._longest.append(max([held, *self._longest[-1:]], key=lambda each: each.until))
-                self._completed.append(at(fact, "completed_at"))
+                self._completed.append(completed_at)
 
     def longest(self, instant: Instant) -> Held | None:
         """Of the backups completed at or before an instant, the one owed longest; None where none is known."""
         place = bisect_right(self._completed, instant)
         return self._longest[place - 1] if place else None
+
+
+@lru_cache(maxsize=KEPT_ENDS)  # the same ones at whichever moment
+def _held_until(frame: Same, fact: Same) -> Instant | None:
+    """Until when a backup's tiers keep it; None where none of them is promised."""
+    promised, said = frame.it.terms.backups.tiers.items(), fact.it.event
+    ends = [_kept_until(frame.it, terms, at(fact.it, "completed_at")) for tier, terms in promised if tier in said.tiers]
+    return max(ends, default=None)
 
 
 def _covered(backups: _Backups, recovery: Recovery) -> bool | None:

@@ -67,7 +67,7 @@ class Breach(Struct, frozen=True, kw_only=True):
 
 def text(instant: Instant) -> str:
     """An instant as answers write it: UTC, whole seconds, `2026-03-03T09:00:00Z`."""
-    return moment(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment(instant).isoformat()[:19]}Z"
 
 
 def spans_text(spans: Spans) -> list[list[str]]:

@@ -55,6 +55,7 @@ class Frames:
         DEFAULT.with_switches(self._switches)  # refuse unknown ones at once
         self._found: dict[int, Frame] = {}  # by how many changes had taken effect
         self._made: dict[Any, Any] = {}  # of this history, by what made it
+        self._other: tuple[History, dict[Any, Any]] = history, self._made  # and of the last other one asked about
 
     def at(self, instant: Instant) -> Frame:
         """The frame in force at an instant. Raises `Refused("unknown_terms")`."""
@@ -94,15 +95,21 @@ class Frames:
         return found
 
     def made(self, history: History, make: Callable[[History, Frames], T], kinds: Iterable[type[Event]]) -> T:
-        """What `make` makes of a history under these frames: once for the history they are of.
+        """What `make` makes of a history under these frames: once for the history they are of, and for the last other.
 
         `kinds` are the facts it looks at; a history that notes what is asked of it hears of them each time.
         """
-        if history is not self._history or self._looked_at is not None:
+        if self._looked_at is not None:
             return make(history, self)
-        found: T | None = self._made.get(make)
+        if history is self._history:
+            kept = self._made
+        else:
+            if history is not self._other[0]:
+                self._other = history, {}
+            kept = self._other[1]
+        found: T | None = kept.get(make)
         if found is None:
-            found = self._made[make] = make(history, self)
+            found = kept[make] = make(history, self)
         else:
             for kind in kinds:
                 history.of(kind)

@@ -9,85 +9,30 @@ spans half-open: a backup is owed while `completed_at <= t < owed_until`.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
-
-from msgspec import Struct
 
 from ledger import events as e
 from ledger.corrections import Fact
 from ledger.errors import Refused
 from ledger.history import History
-from ledger.promises import TierTerms
-from ledger.spans import FIRST, FOREVER, Instant, Span, Spans, seconds
-from ledger.workdays import Calendar, add_months, iso_week_label
-from projections.copies import CHANGES, Copies, copies_at, copies_over_time
+from ledger.spans import FIRST, FOREVER, Instant, Span, Spans
+from ledger.workdays import iso_week_label
+from projections.backup_facts import Backup, backups_of
+from projections.copies import CHANGES
+from projections.eras import Eras
 from projections.finding import at
-from projections.frame import Frame, Frames, Same
+from projections.frame import Frame, Frames
 from projections.periods import days_between, months_between
 
 T = TypeVar("T")
 CLIENT_DATA = "client_data"
 OFFICE = "office_documents"
-PUBLISHED = (e.TermsVersionPublished, e.CalendarPublished)
 FACTS = (e.BackupCompleted, *CHANGES, e.BackupFailed)
 LOOKED_AT = (*FACTS, e.ContractTerminated, e.ReadingAdopted, e.ContractScopeChanged)
-KEPT_BACKUPS = 8192
-
-
-class Backup(Struct, frozen=True, kw_only=True, dict=True):
-    """One successful backup; `after` is what became of its copies, in the order of instants.
-
-    `completed_on` is the local date its days are counted from (D-DAYS), `states` where its copies lay over time.
-    """
-
-    name: str
-    fact: Fact
-    after: tuple[Fact, ...]
-    started_at: Instant
-    completed_at: Instant
-    frame: Frame
-
-    @property
-    def scope(self) -> str:
-        scope: str = self.fact.event.scope
-        return scope
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        return (self.fact, *self.after)
-
-    @cached_property
-    def completed_on(self) -> date:
-        return self.frame.calendar.local_date(self.completed_at)
-
-    @cached_property
-    def last_told(self) -> Instant:
-        """The last instant told of it."""
-        return max(self.completed_at, at(self.after[-1])) if self.after else self.completed_at
-
-    @cached_property
-    def kept_until(self) -> dict[str, Instant]:
-        """Until when each of its tiers that are promised keeps it by its duration."""
-        frame, tiers = self.frame, self.fact.event.tiers
-        promised = frame.terms.backups.tiers.items()
-        return {tier: kept_until(frame, terms, self.completed_at, self.completed_on)
-                for tier, terms in promised if tier in tiers}  # fmt: skip
-
-    @cached_property
-    def states(self) -> list[Copies]:
-        return copies_over_time(self.fact, self.after)
-
-    def state_at(self, instant: Instant) -> Copies | None:
-        """Where its copies lie at an instant; None before it completed."""
-        return copies_at(self.states, instant)
-
-    def restorable(self, instant: Instant) -> bool:
-        state = self.state_at(instant)
-        return state is not None and state.restorable
 
 
 class Period(NamedTuple):
@@ -119,7 +64,7 @@ class Kept:
     def __init__(self, history: History, frames: Frames) -> None:
         self.history = history
         self.eras = Eras(history, frames)
-        self.backups = sorted(_backups(history, self.eras), key=lambda b: (b.completed_at, b.name))
+        self.backups = sorted(backups_of(history, self.eras), key=attrgetter("completed_at", "name"))
         self.named = {backup.name: backup for backup in self.backups}
         self.failed = [f for f in history.of(e.BackupFailed) if history.counts(f, at(f, "started_at"))]
         self.ended = history.of(e.ContractTerminated)
@@ -147,9 +92,12 @@ class Kept:
         """The backups of a scope and tier (None: any) by one of their instants, with these instants."""
         key = (scope, tier, by)
         if key not in self._ordered:
-            chosen = [b for b in self.backups if b.scope == scope and (tier is None or tier in b.fact.event.tiers)]
-            chosen.sort(key=lambda b: (getattr(b, by), b.name))
-            self._ordered[key] = ([getattr(b, by) for b in chosen], chosen)
+            chosen = [b for b in self.backups if b.scope == scope]
+            if tier is not None:
+                chosen = [b for b in chosen if tier in b.fact.event.tiers]
+            if by != "completed_at":  # the order they are in
+                chosen.sort(key=attrgetter(by, "name"))
+            self._ordered[key] = (list(map(attrgetter(by), chosen)), chosen)
         return self._ordered[key]
 
     def within(self, scope: str, tier: str | None, period: Period) -> list[Backup]:
@@ -294,34 +242,6 @@ class Kept:
         return period.owed_within(self.history.in_force)
 
 
-class Eras:
-    """The frames of a contract over time, looked up once for each stretch between two changes of terms or reading."""
-
-    def __init__(self, history: History, frames: Frames) -> None:
-        published = [fact for fact in history.frame if isinstance(fact.event, PUBLISHED)]
-        framing = [*history.own(e.ReadingAdopted, e.ContractScopeChanged), *published]
-        changes = {seconds(fact.event.effective_from) for fact in framing}
-        self._starts = sorted({FIRST, *changes})
-        self.frames = frames
-        self._found: dict[int, Frame] = {}
-        self.calendar: Calendar = self.at(seconds(history.started.event.service_start)).calendar
-
-    def at(self, instant: Instant) -> Frame:
-        place = bisect_right(self._starts, instant) - 1
-        frame = self._found.get(place)
-        if frame is None:
-            frame = self._found[place] = self.frames.at(self._starts[place])
-        return frame
-
-    def alike(self, start: Instant, end: Instant) -> bool:
-        """Whether one frame is in force from `start` to `end`."""
-        return bisect_right(self._starts, start) == bisect_right(self._starts, end)
-
-    def on(self, day: date) -> Frame:
-        """The frame at the first instant of a local day."""
-        return self.at(self.calendar.at(day))
-
-
 def _nights(frame: Frame, first: date, last: date) -> list[Period]:
     hours, calendar, promised = frame.terms.backups.night, frame.calendar, frame.terms.backups.daily is not None
     if frame.reading.night == "calendar_date":
@@ -329,18 +249,6 @@ def _nights(frame: Frame, first: date, last: date) -> list[Period]:
         return [Period(d.isoformat(), calendar.day(d), "completed_at", frame, promised) for d in days]
     nights = calendar.nights(first, last, hours.start, hours.end)
     return [Period(evening.isoformat(), span, "started_at", frame, promised) for evening, span in nights]
-
-
-def kept_until(frame: Frame, tier: TierTerms, completed_at: Instant, completed_on: date) -> Instant:
-    """Until when a tier is kept by its duration, counted as the switch `retention_count` says (Amb-17, D-DAYS)."""
-    keep, calendar, count = tier.kept, frame.calendar, frame.reading.retention_count
-    last = add_months(completed_on, keep.months)
-    if count == "hours" and keep.months:  # the same wall time so many months on
-        minute, second = divmod(calendar.wall_seconds(completed_at) % 86_400, 60)
-        return calendar.at(last, f"{minute // 60:02}:{minute % 60:02}") + second + keep.days * 86_400
-    if count == "hours":
-        return completed_at + keep.days * 86_400
-    return calendar.at(last + timedelta(days=keep.days - (count == "first_day_counts")), "24:00")
 
 
 def picked(things: Mapping[str, T], names: Iterable[str] | None, noun: str) -> list[T]:
@@ -353,33 +261,3 @@ def picked(things: Mapping[str, T], names: Iterable[str] | None, noun: str) -> l
             raise Refused("unknown_id", f"no {noun} {name!r} is known of this contract; known: {known}")
     asked = set(names)
     return [thing for name, thing in things.items() if name in asked]
-
-
-def _backups(history: History, eras: Eras) -> Iterable[Backup]:
-    made: dict[tuple[str, str], Fact] = {}
-    for fact in history.of(e.BackupCompleted):
-        if fact.stream.startswith("contract:") or history.counts(fact, at(fact, "started_at")):
-            made[fact.stream, fact.event.backup] = fact
-    after: dict[tuple[str, str], list[Fact]] = {}
-    for kind in CHANGES:
-        for fact in history.of(kind):
-            after.setdefault((fact.stream, fact.event.backup), []).append(fact)
-    uses = Counter(identity for _, identity in made)
-    for (stream, identity), fact in made.items():
-        told = after.get((stream, identity), ())
-        name = identity if uses[identity] == 1 else history.name(fact, identity)
-        frame = eras.at(at(fact, "completed_at"))
-        yield _backup(name, Same(fact), tuple(map(Same, told)), Same(frame))
-
-
-@lru_cache(maxsize=KEPT_BACKUPS)
-def _backup(name: str, fact: Same, after: tuple[Same, ...], frame: Same) -> Backup:
-    """The one backup of these facts, in whichever history they are read: what was worked out of it is kept with it."""
-    return Backup(
-        name=name,
-        fact=fact.it,
-        after=tuple(sorted((each.it for each in after), key=lambda f: (at(f), f.position))),
-        started_at=at(fact.it, "started_at"),
-        completed_at=at(fact.it, "completed_at"),
-        frame=frame.it,
-    )

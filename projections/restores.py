@@ -17,10 +17,11 @@ from ledger import events as e
 from ledger.corrections import Fact
 from ledger.history import History, positions_of
 from ledger.spans import Instant
+from projections.backup_facts import Backup, kept_until
 from projections.finding import Breach, Finding, at, text
 from projections.frame import Frames
 from projections.ground import first_provable
-from projections.kept import CLIENT_DATA, OFFICE, Backup, Kept, Period, kept_until, picked
+from projections.kept import CLIENT_DATA, OFFICE, Kept, Period, picked
 from projections.periods import over
 
 ANSWERS = (e.RestoreStarted, e.RestoreCompleted, e.RestoreFailed, e.RestoreRefused)

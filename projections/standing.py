@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from ledger import events as e
+from ledger.checks import DAYS, INSTANTS
 from ledger.history import History
-from ledger.spans import Instant, intersection, seconds
+from ledger.spans import Instant, intersection, moment, seconds
 from projections.breaches import SUBJECTS, breaches_of
 from projections.finding import Breach, Finding
 from projections.frame import Frame, Frames
@@ -144,19 +146,19 @@ def _tested(history: History, need: str, start: Instant, end: Instant, days: Day
     """Whether a fact of that kind, saying that, falls in the period."""
     kind, _, said = need.partition(" ")
     field, _, wanted = said.partition("=")
-    facts = history.of(e.VOCABULARY[kind])
+    falls = partial(_falls, within=(moment(start), moment(end)), days=days)
     return any(
-        (not field or str(getattr(f.event, field)) == wanted) and _falls(f.event, start, end, days) for f in facts
+        (not field or str(getattr(f.event, field)) == wanted) and falls(f.event) for f in history.of(e.VOCABULARY[kind])
     )
 
 
-def _falls(event: e.Event, start: Instant, end: Instant, days: Days) -> bool:
+def _falls(event: e.Event, within: tuple[datetime, datetime], days: Days) -> bool:
     """Whether an instant, a day or a month the event tells lies in the period; the earliest it tells counts."""
-    told = [getattr(event, name) for name in type(event).__struct_fields__]
-    instants = [seconds(value) for value in told if isinstance(value, datetime)]
+    kind = type(event)
+    instants: list[datetime] = [value for name in INSTANTS[kind] if (value := getattr(event, name)) is not None]
     if instants:
-        return start <= min(instants) < end
-    on = [value for value in told if isinstance(value, date)]
+        return within[0] <= min(instants) < within[1]
+    on = [value for name in DAYS[kind] if (value := getattr(event, name)) is not None]
     month = getattr(event, "month", None)
     on += [date.fromisoformat(f"{month}-01")] if month else []
     return bool(on) and days[0] <= min(on) <= days[1]

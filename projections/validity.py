@@ -160,6 +160,10 @@ class Watched(History):
         self.watch.kinds.update(kind.__name__ for kind in kinds)
         return self._told
 
+    def last_known_position(self, stream: str) -> int:
+        """What lies beyond it is looked at by nobody, so that of which types it is need not be noted."""
+        return self._quietly(lambda: History.last_known_position(self, stream))
+
     def as_known(self, known_at: datetime) -> History:
         """As the history's own. What was known by an earlier second of recording, no later entry alters."""
         if self.knowledge == "recorded" and seconds(known_at) < self.second:
