@@ -70,17 +70,17 @@ class Draft(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def drafts(
-    given: str | bytes | Iterable[Any], *, subject: str | None = None, source: str = "ledger", first_line: int = 1
+    given: str | bytes | Iterable[Any], *, subject: str | None = None, source: str = "ledger"
 ) -> Iterator[Draft]:
     """Drafts of CloudEvents (JSON lines, or dicts) or event Structs, in order.
 
     `subject` and `source` serve event Structs, which carry neither; their id is the digest of their
     content, so that the same fact given twice is recorded once. Blank lines are passed over. Raises
-    `Refused` with the line, the first of them `first_line`.
+    `Refused` with the 1-based line.
     """
-    for line, item in enumerate(_items(given), first_line):
+    for line, item in enumerate(_items(given), 1):
         if isinstance(item, dict):
-            yield _quick(item, line) or from_cloudevent(item, line)
+            yield draft_of(item, line)
         elif isinstance(item, (str, bytes)):
             draft = _quick_line(item, line)
             if draft is not None:
@@ -165,6 +165,11 @@ def from_cloudevent(attributes: Mapping[str, Any], line: int | None = None) -> D
         return _draft(attributes, line)
     except Refused as refused:
         raise refused.at(line, known_id) from None
+
+
+def draft_of(attributes: dict[str, Any], line: int) -> Draft:
+    """As `from_cloudevent`, asking less often."""
+    return _quick(attributes, line) or from_cloudevent(attributes, line)
 
 
 def _quick(attributes: dict[str, Any], line: int) -> Draft | None:

@@ -110,5 +110,5 @@ class Knowledge(Learning):
         """Fold a group anew if a correction touched it since."""
         if group not in stream.dirty:
             return
-        replace_group(stream, group, folded(self.known(stream.groups[group]), forgive=True))
+        replace_group(stream, group, folded(self.known(stream.group(group)), forgive=True))
         stream.dirty.discard(group)

@@ -52,7 +52,7 @@ class Learning:
         group = order.group_of(event)
         if group is None:
             return
-        stream.groups.setdefault(group, []).append(row.position)
+        stream.follow(group, row.position)
         if group in stream.dirty:
             return
         try:
@@ -76,9 +76,12 @@ class Learning:
             position, event = target, self.entry(target).event
         together = None if isinstance(event, Unread) else order.group_of(event)
         if together is not None:
-            return together, stream.groups.setdefault(together, [])
+            return together, stream.group(together)
         alone = ("entry", str(position))
-        return alone, stream.groups.setdefault(alone, [position])
+        positions = stream.group(alone)
+        if not positions:
+            positions.append(position)
+        return alone, positions
 
     def recall(self, positions: list[int]) -> None:
         """Reads the committed entries at these positions in one go, in place of those read so before."""

@@ -61,17 +61,18 @@ def take(event: Event, things: dict[ThingKey, Thing]) -> None:
 
 def fold(plan: Plan, key: ThingKey, event: Event, things: dict[ThingKey, Thing]) -> None:
     """As `take`, for an event whose plan and thing are at hand."""
-    step, opens, special, after, becomes, at, first = plan[:7]
+    step, opens, special, after, becomes, at, first, _, _, _ = plan
     thing = things.get(key)
     if thing is None:
         if not opens:
             raise _unknown(step, key)
-        thing = Thing(NOTHING, None, first)
+        new = thing = Thing(NOTHING, None, first)
     else:
+        new = None
         _check_step(step, event, key, thing)
     if special is not None:
         special(event, thing, things)
-    if step.type not in thing.seen:
+    if new is None and step.type not in thing.seen:
         thing.seen = (*thing.seen, step.type)
     if becomes is not None:
         thing.status = becomes
@@ -79,7 +80,8 @@ def fold(plan: Plan, key: ThingKey, event: Event, things: dict[ThingKey, Thing])
             thing.began_at = at(event)
     if after is not None:
         after(event, thing)
-    things[key] = thing
+    if new is not None:
+        things[key] = new
 
 
 def _check_step(step: Step, event: Event, key: ThingKey, thing: Thing) -> None:

@@ -324,11 +324,7 @@ def _follow(plan: Plan, event: Event, stream: StreamState, position: int, known:
     if stream.dirty:
         known.refold(stream, group)
     fold(plan, key, event, stream.things)
-    groups = stream.groups
-    if group in groups:
-        groups[group].append(position)
-    else:
-        groups[group] = [position]
+    stream.follow(group, position)
 
 
 def _refuse_first(taken: Sequence[Entry], drafts: Sequence[Draft]) -> None:

@@ -17,7 +17,7 @@ LONG_BATCH_OBJECTS = 50_000
 class StreamState:
     """The folded state of one stream; kept between batches, caught up under the write lock."""
 
-    __slots__ = ("dirty", "epoch", "groups", "keys", "name", "of_contract", "things", "version")
+    __slots__ = ("_groups", "dirty", "epoch", "keys", "name", "of_contract", "things", "version")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -26,7 +26,7 @@ class StreamState:
         self.epoch = 0  # the one in which it was caught up last (`Recording.epoch`)
         self.keys: dict[str, dict[str, int]] = {}  # where the event of a source and an id is, by both
         self.things: dict[ThingKey, Thing] = {}
-        self.groups: dict[ThingKey, list[int]] = {}
+        self._groups: dict[ThingKey, int | list[int]] = {}  # of most there is but one entry: its position alone
         self.dirty: set[ThingKey] = set()  # groups to fold anew: a correction touched them
 
     def of_source(self, source: str) -> dict[str, int]:
@@ -35,6 +35,23 @@ class StreamState:
         if keys is None:
             keys = self.keys[source] = {}
         return keys
+
+    def follow(self, group: ThingKey, position: int) -> None:
+        """The entry at a position belongs to a group, as its last."""
+        before = self._groups.get(group)
+        if before is None:
+            self._groups[group] = position
+        elif type(before) is int:
+            self._groups[group] = [before, position]
+        else:
+            before.append(position)  # type: ignore[union-attr]
+
+    def group(self, group: ThingKey) -> list[int]:
+        """The positions of a group's entries, in order; what is put there is remembered."""
+        found = self._groups.get(group)
+        if not isinstance(found, list):
+            found = self._groups[group] = [] if found is None else [found]
+        return found
 
     def named(self, event_id: str) -> list[int]:
         """The positions of the events of an id, whatever their sources, in order."""

@@ -148,7 +148,8 @@ def _tested(history: History, need: str, start: Instant, end: Instant, days: Day
     field, _, wanted = said.partition("=")
     falls = partial(_falls, within=(moment(start), moment(end)), days=days)
     return any(
-        (not field or str(getattr(f.event, field)) == wanted) and falls(f.event) for f in history.of(e.VOCABULARY[kind])
+        (not field or str(getattr(f.event, field)) == wanted) and falls(f.event)
+        for f in reversed(history.of(e.VOCABULARY[kind]))
     )
 
 

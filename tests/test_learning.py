@@ -127,7 +127,9 @@ def test_what_is_learnt_is_what_the_writer_of_it_knows(path: str) -> None:
         kept = book._recording._streams["contract:C1"]
         book.record([{**LONGER, "id": "again"}])
         learnt = Learning(book.store).learnt("contract:C1")
-        assert (learnt.version, learnt.keys, learnt.groups) == (kept.version, kept.keys, kept.groups)
+        assert (learnt.version, learnt.keys) == (kept.version, kept.keys)
+        assert len(learnt._groups) == len(kept._groups) > 100
+        assert all(learnt.group(group) == kept.group(group) for group in tuple(learnt._groups))
         assert learnt.dirty == {("outage", "O3")}
         assert Learning(book.store).learnt("contract:none").version == 0
 
