@@ -8,9 +8,11 @@ system knew a backfilled fact. Attributes that only carry transport (tracing, pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import starmap
+from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
@@ -41,6 +43,8 @@ def _is_typed(cls: type[Event]) -> bool:
 
 
 TYPED: dict[str, type[Event]] = {kind: cls for kind, cls in VOCABULARY.items() if _is_typed(cls)}
+LISTS: dict[str, type[list[Event]]] = {kind: list[cls] for kind, cls in TYPED.items()}  # type: ignore[valid-type]
+SIX = ("specversion", "id", "source", "type", "subject", "data")
 
 
 class _Line(Struct, forbid_unknown_fields=True):
@@ -170,6 +174,35 @@ def from_cloudevent(attributes: Mapping[str, Any], line: int | None = None) -> D
 def draft_of(attributes: dict[str, Any], line: int) -> Draft:
     """As `from_cloudevent`, asking less often."""
     return _quick(attributes, line) or from_cloudevent(attributes, line)
+
+
+def drafts_of(given: Sequence[dict[str, Any]], first_line: int) -> list[Draft]:
+    """As `draft_of` for each: of plain events with nothing wrong about any of them all is asked together."""
+    found = _quick_many(given, first_line)
+    return [draft_of(each, line) for line, each in enumerate(given, first_line)] if found is None else found
+
+
+def _quick_many(given: Sequence[dict[str, Any]], first_line: int) -> list[Draft] | None:
+    """As `_quick`, column by column; None unless it would take each, and each has no more than the six attributes."""
+    try:
+        if set(map(len, given)) != {6}:
+            return None
+        versions, ids, sources, kinds, streams, data = (list(map(itemgetter(name), given)) for name in SIX)
+        if set(versions) != {"1.0"} or set(map(type, data)) != {dict}:
+            return None
+        if not (all(ids) and "".join(ids).isprintable() and max(map(len, ids)) <= 256):
+            return None
+        if not all(starmap(_is_place, set(zip(streams, sources, strict=True)))):
+            return None
+        of_kind: dict[str, Iterator[Event]] = {}
+        for kind in set(kinds):
+            mine = [each for each, its in zip(data, kinds, strict=True) if its == kind]
+            of_kind[kind] = iter(msgspec.convert(mine, LISTS[kind]))
+    except UNUSUAL:
+        return None
+    rows = enumerate(zip(streams, sources, ids, kinds, strict=True), first_line)
+    return [Draft(stream=stream, source=source, id=id_, event=next(of_kind[kind]), line=line)
+            for line, (stream, source, id_, kind) in rows]  # fmt: skip
 
 
 def _quick(attributes: dict[str, Any], line: int) -> Draft | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
-from ledger.cloudevents import Draft, draft_of
+from ledger.cloudevents import Draft, drafts_of
 from ledger.codec import TOPICS
 from ledger.corrections import ACTS
 from ledger.events import AvailabilityStatementIssued
@@ -33,7 +33,7 @@ class Deferred:
 
     def __getitem__(self, part: slice) -> list[Draft]:
         """Raises `Refused` as `drafts` does."""
-        return [draft_of(each, line) for line, each in enumerate(self._given[part], part.indices(len(self))[0] + 1)]
+        return drafts_of(self._given[part], part.indices(len(self))[0] + 1)
 
 
 def deferred(given: Any) -> Deferred | None:

@@ -20,6 +20,7 @@ from ledger.events import VOCABULARY
 from tests.test_events import any_event
 
 STARTED = {"outage": "O1", "environment": "production", "effect": "partial_users", "users_affected": 3, "users_total": 9, "at": "2026-03-03T10:00:00+01:00"}
+ENDED = {"outage": "O1", "at": "2026-03-03T11:00:00+01:00"}
 ENVELOPE = {"specversion": "1.0", "id": "1", "source": "probe", "type": "outage_started", "subject": "contract:C1", "data": STARTED}
 ODD: tuple[Any, ...] = (
     None, "", "x", "x" * 257, "a\nb", "a\u2028b", "é", "1.0", 1, 1.0, -1, 2**63, 2**70, True, [], ["x"], [1.5], {}, {"a": 1.5},
@@ -39,6 +40,9 @@ def outcome(read: Callable[[], Any]) -> Any:
 
 def is_said_the_same(attributes: dict[str, Any]) -> None:
     assert outcome(lambda: next(drafts([attributes]))) == outcome(lambda: from_cloudevent(attributes, 1)), attributes
+    for some in ([attributes], [ENVELOPE, attributes, {**ENVELOPE, "type": "outage_ended", "data": ENDED}]):
+        one_by_one = outcome(lambda some=some: [from_cloudevent(each, n) for n, each in enumerate(some, 3)])
+        assert outcome(lambda some=some: cloudevents.drafts_of(some, 3)) == one_by_one, attributes
     for text in (json.dumps(attributes), json.dumps(attributes, ensure_ascii=False).encode()):
         careful = outcome(lambda text=text: from_cloudevent(cloudevents._parsed(text, 1), 1))
         assert outcome(lambda text=text: next(drafts([text]))) == careful, text
@@ -95,4 +99,6 @@ def test_what_is_common_goes_the_quick_way_and_what_is_not_does_not() -> None:
     for changes in ({"attestedat": STARTED["at"]}, {"data": {**STARTED, "at": None}}, {"source": "x" * 257}):
         assert cloudevents._quick({**ENVELOPE, **changes}, 7) is None
         assert cloudevents._quick_line(json.dumps({**ENVELOPE, **changes}), 7) is None
+        assert cloudevents._quick_many([ENVELOPE, {**ENVELOPE, **changes}], 7) is None
+    assert cloudevents._quick_many([ENVELOPE, ENVELOPE], 6)[1:] == [msgspec.structs.replace(quick)]
     assert not {"corrected", "retracted", "ledger_opened", "reading_adopted"} & set(cloudevents.TYPED)
