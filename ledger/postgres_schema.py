@@ -363,6 +363,13 @@ def stream_lines(connection: Connection, stream: str, after_version: int, limit:
     return Lines(json.decode(f"[{positions or ''}]", type=list[int]), lines or b"")
 
 
+def last_version(connection: Connection, stream: str) -> int:
+    """The version of a stream's last entry; 0 where there is none."""
+    query = "SELECT max(originator_version) FROM stored_events WHERE originator_id = %s"
+    found = connection.execute(query, [stream]).fetchone()
+    return int((found and found[0]) or 0)
+
+
 def opening_rows(connection: Connection) -> list[Row]:
     """Every entry of `OPENING_TOPICS`, by position, from their own index."""
     return _rows(connection, _OPENINGS, ())

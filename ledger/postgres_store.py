@@ -175,6 +175,13 @@ class PostgresStore:
     def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
         return self._ask(sql.page_lines, start, limit, stop)
 
+    @property
+    def reads_apart(self) -> bool:
+        return False  # another connection is dear, and the server is at work on other cores anyway
+
+    def last_version(self, stream: str) -> int:
+        return self._ask(sql.last_version, stream)
+
     def stream_lines(self, stream: str, after_version: int, limit: int) -> Lines:
         return self._ask(sql.stream_lines, stream, after_version, limit)
 

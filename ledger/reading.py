@@ -6,14 +6,15 @@ Python's lock: on another core, or on the server. Canonical JSON has no line end
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from ledger.codec import Entry, decode_entries, decode_lines
 from ledger.store import Lines, Store
-from ledger.worker import Worker
+from ledger.worker import Worker, aside
 
 FIRST = 1024  # entries of the first page
+APART = 512  # entries of a stream that take longer to fetch than a thread to begin
 LONGEST = 2048  # and of any; fewer where entries are long
 PAGE_BYTES = 4 * 1024 * 1024
 DECODED = 64  # entries decoded at once: few enough to stay in the processor's own memory until they are folded
@@ -71,17 +72,48 @@ def _are_lines(page: Lines) -> bool:
 def read_stream(store: Store, stream: str, after_version: int) -> list[tuple[int, Entry]]:
     """Every entry of a stream after a version, in order. Raises as `read_log` does."""
     found: list[tuple[int, Entry]] = []
-    limit = FIRST
-    while True:
-        page = store.stream_lines(stream, after_version, limit)
-        number = len(page.positions)
+    for page in _stream_pages(store, stream, after_version):
         if _are_lines(page):
             entries = decode_lines(page.lines)
         else:
-            rows = store.read_stream(stream, after_version, limit=number)
+            rows = store.read_stream(stream, after_version + len(found), limit=len(page.positions))
             entries = decode_entries([row.state for row in rows])
         found += zip(page.positions, entries, strict=True)
-        if number < limit:
-            return found
-        after_version += number
+    return found
+
+
+def _stream_pages(store: Store, stream: str, after: int) -> Iterator[Lines]:
+    """The entries of a stream after a version, some at a time."""
+    if store.reads_apart:
+        yield from _pages_apart(store, stream, after, store.last_version(stream))
+        return
+    limit = FIRST
+    while True:
+        page = store.stream_lines(stream, after, limit)
+        yield page
+        if len(page.positions) < limit:
+            return
+        after += limit
         limit = _next(page)
+
+
+def _pages_apart(store: Store, stream: str, after: int, last: int) -> Iterator[Lines]:
+    """Likewise up to version `last`: each page but the first is fetched beside. Each entry of a stream lies in a page
+    of its own of the ledger's file, so that fetching many takes as long as all else."""
+    count = last - after
+    if count < APART:
+        if count > 0:
+            yield store.stream_lines(stream, after, count)
+        return
+    first = max(1, min(FIRST, count * 3 // 10))  # read here and decoded while the other thread is at the next
+    ahead: Callable[[], Lines] | None
+    ahead = aside("ledger-read", store.stream_lines, stream, after + first, min(FIRST, (count - first + 1) // 2))
+    page = store.stream_lines(stream, after, first)
+    after += first
+    while page.positions:
+        yield page
+        if ahead is None:
+            return
+        page = ahead()
+        after += len(page.positions)
+        ahead = aside("ledger-read", store.stream_lines, stream, after, _next(page)) if after < last else None

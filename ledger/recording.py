@@ -324,7 +324,10 @@ def _follow(plan: Plan, event: Event, stream: StreamState, position: int, known:
     if stream.dirty:
         known.refold(stream, group)
     fold(plan, key, event, stream.things)
-    stream.follow(group, position)
+    if group in stream.groups:
+        stream.follow(group, position)
+    else:
+        stream.groups[group] = position  # as `follow` would, of most events
 
 
 def _refuse_first(taken: Sequence[Entry], drafts: Sequence[Draft]) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 from ledger.errors import Refused
-from ledger.worker import Worker
+from ledger.worker import aside
 
 # after a commit that leaves the -wal so long SQLite does it by itself; 1000 is what it begins with
 BY_ITSELF, NEVER_BY_ITSELF = "PRAGMA wal_autocheckpoint = 1000", "PRAGMA wal_autocheckpoint = 0"
@@ -28,9 +28,7 @@ class Checkpointing:
     def begin(self) -> None:
         """Begins one, the last one settled."""
         self.settle()
-        worker = Worker("ledger-checkpoint")
-        self._under_way = worker.begin(self._carry_out)
-        worker.let_go()
+        self._under_way = aside("ledger-checkpoint", self._carry_out)
 
     def settle(self) -> None:
         """Waits until none is under way."""

@@ -90,6 +90,13 @@ class SQLiteStore:
     def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
         return self._ask(sql.page_lines, start, limit, stop)
 
+    @property
+    def reads_apart(self) -> bool:
+        return not self._file.frozen
+
+    def last_version(self, stream: str) -> int:
+        return self._ask(sql.last_version, stream)
+
     def stream_lines(self, stream: str, after_version: int, limit: int) -> Lines:
         return self._ask(sql.stream_lines, stream, after_version, limit)
 

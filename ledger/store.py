@@ -145,6 +145,13 @@ class Store(Protocol):
     def lines(self, start: int, limit: int, stop: int | None = None) -> Lines:
         """What `read` gives of the bytes, put together by the engine: between each two entries one line end."""
 
+    @property
+    def reads_apart(self) -> bool:
+        """Whether another thread's question is answered beside one's own at no great cost."""
+
+    def last_version(self, stream: str) -> int:
+        """The version of a stream's last entry; 0 where there is none."""
+
     def stream_lines(self, stream: str, after_version: int, limit: int) -> Lines:
         """Likewise of what `read_stream` gives."""
 

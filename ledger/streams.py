@@ -11,13 +11,13 @@ from ledger.corrections import Known, standing
 from ledger.errors import Refused
 from ledger.order import Thing, ThingKey
 
-LONG_BATCH_OBJECTS = 50_000
+LONG_BATCH_OBJECTS = 2_000
 
 
 class StreamState:
     """The folded state of one stream; kept between batches, caught up under the write lock."""
 
-    __slots__ = ("_groups", "dirty", "epoch", "keys", "name", "of_contract", "things", "version")
+    __slots__ = ("dirty", "epoch", "groups", "keys", "name", "of_contract", "things", "version")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -26,7 +26,7 @@ class StreamState:
         self.epoch = 0  # the one in which it was caught up last (`Recording.epoch`)
         self.keys: dict[str, dict[str, int]] = {}  # where the event of a source and an id is, by both
         self.things: dict[ThingKey, Thing] = {}
-        self._groups: dict[ThingKey, int | list[int]] = {}  # of most there is but one entry: its position alone
+        self.groups: dict[ThingKey, int | list[int]] = {}  # of most there is but one entry: its position alone
         self.dirty: set[ThingKey] = set()  # groups to fold anew: a correction touched them
 
     def of_source(self, source: str) -> dict[str, int]:
@@ -38,19 +38,19 @@ class StreamState:
 
     def follow(self, group: ThingKey, position: int) -> None:
         """The entry at a position belongs to a group, as its last."""
-        before = self._groups.get(group)
+        before = self.groups.get(group)
         if before is None:
-            self._groups[group] = position
+            self.groups[group] = position
         elif type(before) is int:
-            self._groups[group] = [before, position]
+            self.groups[group] = [before, position]
         else:
             before.append(position)  # type: ignore[union-attr]
 
     def group(self, group: ThingKey) -> list[int]:
         """The positions of a group's entries, in order; what is put there is remembered."""
-        found = self._groups.get(group)
+        found = self.groups.get(group)
         if not isinstance(found, list):
-            found = self._groups[group] = [] if found is None else [found]
+            found = self.groups[group] = [] if found is None else [found]
         return found
 
     def named(self, event_id: str) -> list[int]:
@@ -91,7 +91,7 @@ def without_collector(count: int) -> Iterator[None]:
         yield
     finally:
         if paused:
-            if gc.get_count()[0] > LONG_BATCH_OBJECTS and not gc.get_freeze_count():
+            if gc.get_count()[0] > gc.get_threshold()[0] and not gc.get_freeze_count():
                 gc.freeze()  # and back at once: the collector's way to call all there is old, unwalked
                 gc.unfreeze()
             gc.enable()

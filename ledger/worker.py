@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -38,15 +39,35 @@ class Worker:
         begun.result()  # or the thread would wait for Python's lock until this one is next made to give it up
         return result
 
-    def let_go(self) -> None:
-        """Has the thread end by itself once what is under way is done."""
-        if self._thread is not None:
-            self._thread.shutdown(wait=False)
-
     def close(self) -> None:
         """Waits for what is under way, and ends the thread."""
         if self._thread is not None:
             self._thread.shutdown()
+
+
+def aside(name: str, act: Callable[..., T], *args: Any) -> Callable[[], T]:
+    """Begins one thing on a thread that ends with it: what waits for its result, or raises what it raised."""
+    found: list[T] = []
+    failed: list[BaseException] = []
+
+    def carry_out() -> None:
+        try:
+            found.append(act(*args))
+        except BaseException as error:
+            failed.append(error)
+
+    def result() -> T:
+        thread.join()
+        if failed:
+            raise failed[0]
+        return found[0]
+
+    thread = Thread(target=carry_out, name=name)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is ending
+        return partial(act, *args)
+    return result
 
 
 def _carry_out(begun: Future[None], act: Callable[..., T], *args: Any) -> T:

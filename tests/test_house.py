@@ -19,7 +19,7 @@ SUBJECTS = {
 SHARED_GROUND = {"unavailability": "availability", "kept": "backups"}  # a subject's own second room
 # modules that may reach the machine: clocks, files, processes, databases, the network
 DOORS = {
-    "ledger/book.py", "ledger/recording.py", "ledger/sqlite_store.py", "ledger/sqlite_file.py", "ledger/sqlite_checkpoint.py",
+    "ledger/book.py", "ledger/recording.py", "ledger/sqlite_store.py", "ledger/sqlite_file.py", "ledger/sqlite_checkpoint.py", "ledger/worker.py",
     "ledger/sqlite_queue.py", "ledger/sqlite_header.py", "ledger/postgres_store.py", "ledger/store.py",
     "ledger/journal.py", "ledger/codec.py", "ledger/sqlite_recorder.py", "ledger/terms.py", "ledger/keys.py", "ledger/publishing.py", "replays/cli.py", "replays/show.py",
     "ledger/witnesses.py", "ledger/timestamps.py", "ledger/signing.py", "ledger/headlock.py", "ledger/evidence.py",

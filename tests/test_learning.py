@@ -128,8 +128,8 @@ def test_what_is_learnt_is_what_the_writer_of_it_knows(path: str) -> None:
         book.record([{**LONGER, "id": "again"}])
         learnt = Learning(book.store).learnt("contract:C1")
         assert (learnt.version, learnt.keys) == (kept.version, kept.keys)
-        assert len(learnt._groups) == len(kept._groups) > 100
-        assert all(learnt.group(group) == kept.group(group) for group in tuple(learnt._groups))
+        assert len(learnt.groups) == len(kept.groups) > 100
+        assert all(learnt.group(group) == kept.group(group) for group in tuple(learnt.groups))
         assert learnt.dirty == {("outage", "O3")}
         assert Learning(book.store).learnt("contract:none").version == 0
 

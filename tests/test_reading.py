@@ -26,7 +26,7 @@ def book(url: str) -> Iterator[Any]:
 
 
 def row_by_row(book: Any) -> list[tuple[int, codec.Entry]]:
-    return [(row.position, codec.decode_entry(row.state)) for row in book.store.read(1, 1000)]
+    return [(row.position, codec.decode_entry(row.state)) for row in book.store.read(1, 2000)]
 
 
 def readers() -> list[str]:
@@ -94,8 +94,20 @@ def test_a_type_nobody_knows_yet_is_read_as_such_among_others(book: Any) -> None
     assert (position, type(entry.event)) == (COUNT + 1, codec.Unread)
 
 
+@pytest.fixture(params=["in turn", "apart"])
+def apart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether any stream is long enough for a second thread to fetch of it."""
+    if request.param == "apart":
+        monkeypatch.setattr(reading, "APART", 1)
+    return bool(request.param == "apart")
+
+
+@pytest.mark.parametrize("first", [1, 5, 1024])
 @pytest.mark.parametrize("longest", [1, 7, 30, 31, 8192])
-def test_a_stream_is_read_whole_whatever_the_pages(book: Any, monkeypatch: pytest.MonkeyPatch, longest: int) -> None:
+def test_a_stream_is_read_whole_whatever_the_pages(
+    book: Any, monkeypatch: pytest.MonkeyPatch, longest: int, first: int, apart: bool
+) -> None:
+    monkeypatch.setattr(reading, "FIRST", first)
     monkeypatch.setattr(reading, "LONGEST", longest)
     every = row_by_row(book)
     own = [(position, entry) for position, entry in every if entry.stream == "contract:C1"]
@@ -109,7 +121,9 @@ def test_a_stream_is_read_whole_whatever_the_pages(book: Any, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("state", [b"", b"\n", b"{}", None])
-def test_a_stream_of_anybodys_bytes_is_read_as_they_stand_or_refused(book: Any, state: bytes | None) -> None:
+def test_a_stream_of_anybodys_bytes_is_read_as_they_stand_or_refused(
+    book: Any, state: bytes | None, apart: bool
+) -> None:
     entry = codec.decode_entry(book.store.read_at(COUNT).state)
     version = entry.version + 1
     spaced = codec.encode_entry(entry).replace(f'"version":{entry.version}'.encode(), f'"version":\n{version}'.encode())
@@ -157,7 +171,38 @@ def test_what_fails_on_the_page_ahead_is_told_when_it_is_its_turn(
     assert not readers()
 
 
-def test_a_ledger_with_a_hole_is_refused(tmp_path: Path) -> None:
+def test_the_rest_of_a_long_stream_is_fetched_beside_and_what_fails_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_ledger(str(tmp_path / "book.db"), clock=Clock("2026-01-01T00:00:00Z")) as book:
+        book.record([OPENING, *outages(0, 2 * reading.APART)])
+        every = [pair for pair in row_by_row(book) if pair[1].stream == "contract:C1"]
+        asked, by, failing = book.store.stream_lines, [], []
+
+        def watched(stream: str, after: int, limit: int) -> Lines:
+            by.append((threading.current_thread().name, after))
+            if after in failing:
+                raise Refused("store_failed", "the disk failed")
+            found: Lines = asked(stream, after, limit)
+            return found
+
+        monkeypatch.setattr(book.store, "stream_lines", watched)
+        assert reading.read_stream(book.store, "contract:C1", 0) == every
+        assert [after for name, after in sorted(by, key=lambda call: call[1]) if name == "ledger-read"] == [307, 666]
+        assert {name for name, after in by if after == 0} == {"MainThread"}
+        for after in (0, 307, 666):
+            failing[:] = [after]
+            with pytest.raises(Refused, match="store_failed"):
+                book.stream("contract:C1")
+        failing.clear()
+        assert book.stream("contract:C1") == every, "nothing of what failed was kept"
+        by.clear()
+        book.record(outages(2 * reading.APART, 3))
+        assert len(book.stream("contract:C1")) == len(every) + 3
+        assert {name for name, _ in by} == {"MainThread"}, "few are not worth a thread"
+
+
+def test_a_ledger_with_a_hole_is_refused(tmp_path: Path, apart: bool) -> None:
     import sqlite3
 
     path = tmp_path / "book.db"
@@ -176,4 +221,7 @@ def test_a_ledger_with_a_hole_is_refused(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="damaged_ledger"):
             store.stream_lines("s", after, limit)
     assert store.stream_lines("s", 5, 9).positions == [6, 7, 8, 9]
+    for after in (0, 4):
+        with pytest.raises(Refused, match="damaged_ledger"):
+            reading.read_stream(store, "s", after)
     store.close()
