@@ -105,9 +105,9 @@ def _pages_apart(store: Store, stream: str, after: int, last: int) -> Iterator[L
         if count > 0:
             yield store.stream_lines(stream, after, count)
         return
-    first = max(1, min(FIRST, count * 3 // 10))  # read here and decoded while the other thread is at the next
-    ahead: Callable[[], Lines] | None
-    ahead = aside("ledger-read", store.stream_lines, stream, after + first, min(FIRST, (count - first + 1) // 2))
+    first = max(1, min(FIRST, count * 7 // 20))  # fetched and decoded here while the other thread is at the second;
+    second = min(FIRST, (count - first) * 7 // 10 + 1)  # the third is shorter, as it may be waited for
+    ahead: Callable[[], Lines] | None = aside("ledger-read", store.stream_lines, stream, after + first, second)
     page = store.stream_lines(stream, after, first)
     after += first
     while page.positions:

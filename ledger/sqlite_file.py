@@ -128,6 +128,12 @@ class LedgerFile:
         self.frozen = True
         return connection
 
+    def connect_again(self) -> sqlite3.Connection:
+        """As `connect`, where a connection is open already. Raises `Refused` where another file lies there now."""
+        if self.is_moved():
+            raise self.refused("store_failed", "the file was moved or replaced")
+        return self.connect()
+
     def connect_writer(self) -> sqlite3.Connection:
         """A new connection to append through. Raises `sqlite3.Error` as SQLite does."""
         connection = connect(self._uri("rw"), self.lock_timeout_seconds)

@@ -58,7 +58,7 @@ class SQLiteStore:
         self._idle: list[sqlite3.Connection] = []  # list.pop and append are atomic: readers share no lock
         self._writer: sqlite3.Connection | None = None
         self._write_lock = threading.Lock()
-        self._checkpointing = Checkpointing(file.connect)
+        self._checkpointing = Checkpointing(file.connect_again)
         self._queue = WriterQueue(file.path)  # between processes; whoever holds the lock above may stand in it
         self._writing: int | None = None  # the thread that holds the write lock
         self._recorder: LedgerRecorder | None = None

@@ -188,9 +188,9 @@ def test_the_rest_of_a_long_stream_is_fetched_beside_and_what_fails_there_is_tol
 
         monkeypatch.setattr(book.store, "stream_lines", watched)
         assert reading.read_stream(book.store, "contract:C1", 0) == every
-        assert [after for name, after in sorted(by, key=lambda call: call[1]) if name == "ledger-read"] == [307, 666]
+        assert [after for name, after in sorted(by, key=lambda call: call[1]) if name == "ledger-read"] == [358, 825]
         assert {name for name, after in by if after == 0} == {"MainThread"}
-        for after in (0, 307, 666):
+        for after in (0, 358, 825):
             failing[:] = [after]
             with pytest.raises(Refused, match="store_failed"):
                 book.stream("contract:C1")

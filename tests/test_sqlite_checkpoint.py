@@ -135,6 +135,18 @@ def test_one_that_fails_keeps_nobody_from_anything(
     assert [row.version for row in store.read(1, 3 * LONG)] == list(range(1, 2 * LONG + 1))
 
 
+def test_a_file_put_in_its_place_is_left_alone(store: SQLiteStore, tmp_path: Path, held: threading.Event) -> None:
+    path = tmp_path / "book.db"
+    other = open_store(str(tmp_path / "other.db"), create=True)
+    other.close()
+    long_batch(store)
+    (tmp_path / "other.db").replace(path)
+    before = path.read_bytes()
+    held.set()
+    store._checkpointing.settle()
+    assert path.read_bytes() == before
+
+
 DYING = """
 import os, signal, sys
 from ledger.sqlite_checkpoint import Checkpointing

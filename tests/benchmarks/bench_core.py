@@ -328,6 +328,17 @@ def as_of(book: Any, contracts: int) -> None:
          "small", f"stream of {rows} entries, p95 {sorted(cold)[-6] * 1e3:.1f} ms here")  # fmt: skip
     line("as-of question of any other instant / the first of a contract", statistics.median(warm) / statistics.median(cold),
          "< 1", f"p95 {sorted(warm)[-6] * 1e3:.1f} ms here, where 10 is asked")  # fmt: skip
+    for name in ("backup_nights", "breaches", "obligations"):
+        spent_on = [wall(lambda name=name, n=n: of_backups(book, name, n)) for n in range(105)][5:]
+        line(f"{name} as of any instant / availability as of any", statistics.median(spent_on) / statistics.median(warm),
+             "-", f"p95 {sorted(spent_on)[-6] * 1e3:.1f} ms here")  # fmt: skip
+
+
+def of_backups(book: Any, name: str, n: int) -> None:
+    """A question that looks at every backup of a contract, as of an instant never asked of before."""
+    month = f"{2021 + n % 4}-{n % 12 + 1:02}"
+    asked = {"at": f"{month}-15T12:00:00Z"} if name == "obligations" else {"first": month, "last": month}
+    ask(book, name, contract=f"C{n % 5}", known_at=START + timedelta(days=3650, hours=n), **asked)
 
 
 if __name__ == "__main__":
