@@ -245,7 +245,8 @@ class _Batch:
     def _take_each(self, drafts: Sequence[Draft], receipts: list[Receipt]) -> None:
         """Takes one after the other; of what is plain nothing is asked twice. Raises `Refused` at the next of them."""
         known, recorded_at, recorded_by, salts = self.known, self.recorded_at, self._recorded_by, self._salts
-        caught_up, entries, taken, plain = known.caught_up, known.entries, self._taken, self._sound & PLAIN
+        caught_up, entries, taken = known.caught_up, known.entries, self._taken
+        plain = {kind: PLANS[kind] for kind in self._sound & PLAIN}
         position = self._next
         for draft in drafts:
             name, source, event_id, event = draft.stream, draft.source, draft.id, draft.event
@@ -254,9 +255,9 @@ class _Batch:
             if event_id in keys:
                 receipts.append(self._again(draft, keys[event_id], stream))
                 continue
-            kind = type(event)
-            if kind in plain and stream.version and stream.of_contract and draft.attested_at is None:
-                _follow(PLANS[kind], event, stream, position, known)
+            plan = plain.get(type(event))
+            if plan is not None and stream.version and stream.of_contract and draft.attested_at is None:
+                _follow(plan, event, stream, position, known)
             else:
                 event = self._special(draft, stream, position)
             stream.version = version = stream.version + 1

@@ -166,6 +166,7 @@ def bulk(folder: Path, given: list[Any], rows: list[Any], clock: Clock, rounds: 
         "tuned": lambda number: raw_bulk(folder / f"tuned{number}.db", rows, WRITER_CACHE_KIB),
         "record": ours("record", lambda book: book.record(given)),
         "parsed": ours("parsed", lambda book: book.record_drafts(batch)),
+        "settled": ours("settled", lambda book: (book.record(given), book.store._checkpointing.settle())),
         "library": lambda number: library(number, one_stream=False),
         "one stream": lambda number: library(number, one_stream=True),
     })  # fmt: skip
@@ -175,6 +176,8 @@ def bulk(folder: Path, given: list[Any], rows: list[Any], clock: Clock, rounds: 
     scale = len(rows) / few
     compare("bulk record, parsing included / events and save(), 100 a save", found["library"], found["record"], ">= 5", scale)
     compare("the same / all those of the library in one stream", found["one stream"], found["record"], ">= 5", scale)
+    compare("bulk record, until the file holds it too / raw executemany", found["raw"], found["settled"], "-")
+    compare("the same / events and save(), 100 a save", found["library"], found["settled"], "-", scale)
     compare("bulk record of parsed events / save() alone, 100 a save", saving, found["parsed"], "-", scale)
     compare("(raw executemany / events and save(), 100 a save)", found["library"], found["raw"], "-", scale)
     with open_ledger(str(folder / "watched.db"), clock=clock) as book:
