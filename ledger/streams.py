@@ -11,8 +11,6 @@ from ledger.corrections import Known, standing
 from ledger.errors import Refused
 from ledger.order import Thing, ThingKey
 
-LONG_BATCH_OBJECTS = 2_000
-
 
 class StreamState:
     """The folded state of one stream; kept between batches, caught up under the write lock."""
@@ -82,16 +80,18 @@ def replace_group(stream: StreamState, group: ThingKey, things: dict[ThingKey, T
 def without_collector(count: int) -> Iterator[None]:
     """Let the garbage collector rest during a long batch: nothing in it is cyclic, and it would walk it all.
 
-    After a batch so long that its first walk would cost a fifth of the batch, what is young counts as old.
+    What a batch made that is so much that it would be walked at once is counted as old instead, with the little that
+    was young before.
     """
     paused = count > 500 and gc.isenabled()
+    before = gc.get_count()[0]
     if paused:
         gc.disable()
     try:
         yield
     finally:
         if paused:
-            if gc.get_count()[0] > gc.get_threshold()[0] and not gc.get_freeze_count():
+            if gc.get_count()[0] - before > gc.get_threshold()[0] and not gc.get_freeze_count():
                 gc.freeze()  # and back at once: the collector's way to call all there is old, unwalked
                 gc.unfreeze()
             gc.enable()
