@@ -24,7 +24,7 @@ from projections.eras import Eras
 from projections.finding import at
 from projections.frame import Frame
 
-KEPT_BACKUPS = 32_768  # with what was worked out of them
+KEPT_BACKUPS = 10_240  # with what was worked out of them, 1.6 KB each: of five contracts, say, of five years
 
 
 class Backup(Struct, frozen=True, kw_only=True, dict=True):
@@ -104,10 +104,11 @@ def backups_of(history: History, eras: Eras) -> list[Backup]:
     for name, fact in zip(names, facts, strict=True):
         told = _told_after(fact, after) if after else ()
         made = _last_made.get(id(fact))
-        if made is None or not start <= made.completed_at < end:
-            start, end, frame = eras.stretch(at(fact, "completed_at"))
+        completed_at = at(fact, "completed_at") if made is None else made.completed_at
+        if not start <= completed_at < end:
+            start, end, frame = eras.stretch(completed_at)
         if made is None or made.frame is not frame or made.after is not told or made.name != name:
-            made = _backup(name, fact, told, frame)
+            made = _backup(name, fact, told, completed_at, frame)
         found.append(made)
     return found
 
@@ -130,13 +131,13 @@ _last_made: dict[int, Backup] = {}
 _made: dict[tuple[int, int], Backup] = {}
 
 
-def _backup(name: str, fact: Fact, after: tuple[Fact, ...], frame: Frame) -> Backup:
+def _backup(name: str, fact: Fact, after: tuple[Fact, ...], completed_at: Instant, frame: Frame) -> Backup:
     """The one backup of these facts, in whichever history they are read: what was worked out of it is kept with it."""
     found = _made.get((id(fact), id(frame)))
     if found is None or found.name != name or not _same(found.after, after):
         found = Backup(
             name=name, fact=fact, after=after, scope=fact.event.scope, started_at=at(fact, "started_at"),
-            completed_at=at(fact, "completed_at"), frame=frame,
+            completed_at=completed_at, frame=frame,
         )  # fmt: skip
         if len(_made) >= KEPT_BACKUPS:
             _last_made.clear()

@@ -27,7 +27,7 @@ from projections.frame import Frame, Frames, Same
 from projections.ground import ended_at
 from projections.periods import days_between
 
-KEPT_ENDS = 32_768  # of backups
+KEPT_ENDS = 10_240  # of backups
 LONGEST_KEPT_DAYS = 3660  # how far back a tier is looked for: ours, longer than any delay of a booklet in use
 
 
