@@ -118,6 +118,7 @@ def test_a_stream_is_read_whole_whatever_the_pages(
     states = [codec.encode_entry(entry) for _, entry in own]
     assert book.store.stream_lines("contract:C1", 2, 2) == Lines([own[2][0], own[3][0]], b"\n".join(states[2:4]))
     assert book.store.stream_lines("contract:C1", 99, 2) == Lines([], b"")
+    assert [book.store.last_version(name) for name in ("contract:C1", "ledger", "contract:C2")] == [COUNT - 3, 3, 0]
 
 
 @pytest.mark.parametrize("state", [b"", b"\n", b"{}", None])
