@@ -39,10 +39,10 @@ class StreamState:
         before = self.groups.get(group)
         if before is None:
             self.groups[group] = position
-        elif type(before) is int:
-            self.groups[group] = [before, position]
+        elif isinstance(before, list):
+            before.append(position)
         else:
-            before.append(position)  # type: ignore[union-attr]
+            self.groups[group] = [before, position]
 
     def group(self, group: ThingKey) -> list[int]:
         """The positions of a group's entries, in order; what is put there is remembered."""

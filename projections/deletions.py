@@ -20,7 +20,7 @@ from ledger.history import History, positions_of
 from ledger.promises import TierTerms
 from ledger.spans import FOREVER, Instant, seconds
 from ledger.terms import DossierTerms
-from ledger.workdays import add_months
+from projections.backup_facts import kept_until
 from projections.dossier_facts import Dossier, asked, dossiers_of, knowable
 from projections.finding import Breach, Finding, at, text
 from projections.frame import Frame, Frames, Same
@@ -269,15 +269,7 @@ def _covered(backups: _Backups, recovery: Recovery) -> bool | None:
 
 
 def _kept_until(frame: Frame, tier: TierTerms, completed_at: Instant) -> Instant:
-    """Until when a tier is owed by its duration (A9.2 to A9.4), counted as the switch `retention_count` says."""
-    keep, calendar, count = tier.kept, frame.calendar, frame.reading.retention_count
-    last = add_months(calendar.local_date(completed_at), keep.months)
-    if count == "hours":  # months are of the calendar: the same wall time so many of them on
-        wall = calendar.wall_seconds(completed_at) % 86_400
-        minute, second = divmod(wall, 60)
-        months_on = calendar.at(last, f"{minute // 60:02}:{minute % 60:02}") + second if keep.months else completed_at
-        return months_on + keep.days * 86_400
-    return calendar.at(last + timedelta(days=keep.days - (count == "first_day_counts")), "24:00")
+    return kept_until(frame, tier, completed_at, frame.calendar.local_date(completed_at))
 
 
 def _tier(frame: Frame, tier: TierTerms, day: date, deadline: Instant) -> dict[str, str | None]:
